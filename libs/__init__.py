@@ -1,0 +1,1 @@
+"""Shared code: knows processes, wires and errors; knows no business."""

@@ -1,0 +1,1 @@
+"""MongoDB: the client, index creation, the migrations runner, page tokens."""

@@ -1,0 +1,21 @@
+"""Conversions between protobuf timestamps and aware datetimes; an unset timestamp is None."""
+
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+
+def to_timestamp(moment: datetime | None) -> Timestamp | None:
+    """A timestamp for a proto field; None leaves the field unset."""
+    if moment is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(moment.astimezone(UTC))
+    return stamp
+
+
+def from_timestamp(stamp: Timestamp) -> datetime | None:
+    """The aware instant of a set timestamp; None for an unset (zero) one."""
+    if stamp.seconds == 0 and stamp.nanos == 0:
+        return None
+    return stamp.ToDatetime(tzinfo=UTC)
