@@ -13,7 +13,7 @@ from typing import Any
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
-from libs.bus.connection import BROKER_AWAY, connect, declare_queue, pause
+from libs.bus.connection import BROKER_AWAY, TIMEOUT_SECONDS, connect, declare_queue, pause
 from libs.bus.topology import Queue
 from libs.chassis import context
 from libs.chassis.logging import get_logger
@@ -88,10 +88,10 @@ class Consumer:
         connection = await connect(self._url, self._queue.name)
         try:
             channel = await connection.channel()
-            await channel.set_qos(prefetch_count=self._pace.prefetch)
+            await channel.set_qos(prefetch_count=self._pace.prefetch, timeout=TIMEOUT_SECONDS)
             queue = await declare_queue(channel, self._queue)
             incoming: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
-            tag = await queue.consume(incoming.put)
+            tag = await queue.consume(incoming.put, timeout=TIMEOUT_SECONDS)
             lost = asyncio.Event()
             connection.close_callbacks.add(lambda *_: lost.set())
             async with asyncio.TaskGroup() as group:

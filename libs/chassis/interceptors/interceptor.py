@@ -1,5 +1,8 @@
 """One base for all server interceptors: a single `around` serves the four kinds of call."""
 
+# grpc classes are generic in their stubs only, not when the program runs.
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager

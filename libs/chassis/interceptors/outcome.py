@@ -1,5 +1,8 @@
 """The name of a call's final code; grpc.aio leaves it unset after success."""
 
+# grpc classes are generic in their stubs only, not when the program runs.
+from __future__ import annotations
+
 from typing import Any
 
 import grpc

@@ -1,0 +1,1 @@
+"""Applications owns projects, their settings, and the API keys that open them."""
