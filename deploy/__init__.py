@@ -1,0 +1,1 @@
+"""How Touchpoint runs: the image, the process table, and the local stack."""
