@@ -1,0 +1,159 @@
+"""A campaign's definition as a value (spec 8.2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+CHANNELS = ("EMAIL", "SMS")
+
+
+class CampaignState(Enum):
+    """Where a campaign stands (spec 8.9); STOPPED is ours, for an operator's final stop."""
+
+    SCHEDULED = "SCHEDULED"
+    EXECUTING = "EXECUTING"
+    PENDING_NEXT_RUN = "PENDING_NEXT_RUN"
+    COMPLETED = "COMPLETED"
+    PAUSED = "PAUSED"
+    DELETED = "DELETED"
+    INVALID = "INVALID"
+    STOPPED = "STOPPED"
+
+
+@dataclass(frozen=True, slots=True)
+class EmailMessage:
+    """An email written into a campaign."""
+
+    title: str = ""
+    body: str = ""
+    html_body: str = ""
+    from_address: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SmsMessage:
+    """A text message written into a campaign."""
+
+    body: str = ""
+    message_type: str = "PROMOTIONAL"
+    origination_number: str = ""
+    sender_id: str = ""
+    entity_id: str = ""
+    template_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateReference:
+    """A template; version 0 is the one active when a run starts."""
+
+    name: str
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What one treatment says, by channel: inline messages or templates."""
+
+    email: EmailMessage | None = None
+    sms: SmsMessage | None = None
+    email_template: TemplateReference | None = None
+    sms_template: TemplateReference | None = None
+
+    @property
+    def channels(self) -> frozenset[str]:
+        """The channels there is something to say on."""
+        email = {"EMAIL"} if self.email or self.email_template else set()
+        sms = {"SMS"} if self.sms or self.sms_template else set()
+        return frozenset(email | sms)
+
+    @property
+    def message_type(self) -> str:
+        """TRANSACTIONAL only when the text message says so (spec 6.4)."""
+        return self.sms.message_type if self.sms else "PROMOTIONAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """An A/B variant beside the campaign's own message."""
+
+    treatment_id: str
+    size_percent: int
+    says: Says
+    name: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuietTime:
+    """Clock times, `HH:MM`, both included."""
+
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a campaign is sent: `IMMEDIATE`, or an instant with offset."""
+
+    start_time: str
+    end_time: str = ""
+    quiet_time: QuietTime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often and how fast; zero means no limit."""
+
+    daily: int = 0
+    total: int = 0
+    session: int = 0
+    messages_per_second: int = 0
+    maximum_duration: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What the author of a campaign wrote."""
+
+    name: str
+    segment_id: str
+    says: Says
+    schedule: Schedule
+    description: str = ""
+    segment_version: int = 0
+    limits: Limits = field(default_factory=Limits)
+    holdout_percent: int = 0
+    is_paused: bool = False
+    treatments: tuple[Treatment, ...] = ()
+    treatment_name: str = ""
+    treatment_description: str = ""
+    priority: int = 0
+
+    @property
+    def all_says(self) -> dict[str, Says]:
+        """What every treatment says, by treatment id; "0" is the campaign's own."""
+        return {"0": self.says} | {t.treatment_id: t.says for t in self.treatments}
+
+    @property
+    def channels(self) -> frozenset[str]:
+        return frozenset().union(*(says.channels for says in self.all_says.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign: its latest definition and where it stands."""
+
+    campaign_id: str
+    application_id: str
+    definition: Definition
+    version: int
+    state: CampaignState
+    start_time: datetime
+    creation_date: datetime
+    last_modified_date: datetime
+    state_reason: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    request_id: str = ""
+    revision: int = 0

@@ -1,0 +1,71 @@
+"""The composition root of the campaigns service."""
+
+from contextlib import AsyncExitStack
+
+from touchpoint.campaigns.v1 import campaigns_service_pb2_grpc as rpc
+
+from libs.bus.consumer import Consumer
+from libs.bus.topology import CAMPAIGNS_SEGMENTS, deletion_queue
+from libs.chassis.client import open_channel
+from libs.chassis.run import Parts
+from libs.chassis.server import Service
+from libs.clock import Clock, SystemClock
+from libs.mongo.client import open_database
+from libs.mongo.indexes import ensure_indexes
+from libs.mongo.paging import Pager
+from services.campaigns.clients.audience import AudienceClient
+from services.campaigns.clients.contents import ContentsClient, SettingsClient
+from services.campaigns.clients.dispatch import DispatchClient
+from services.campaigns.clients.segments import SegmentsClient
+from services.campaigns.config import Settings
+from services.campaigns.consumer import DeletionConsumer
+from services.campaigns.scheduler import Feeder, Scheduler
+from services.campaigns.servicer.campaigns import CampaignsServicer
+from services.campaigns.store import INDEXES
+from services.campaigns.store.activities import ActivityStore
+from services.campaigns.store.campaigns import CampaignStore
+from services.campaigns.usecases import Author, Peers, Runs
+
+
+async def setup(settings: Settings, stack: AsyncExitStack, clock: Clock | None = None) -> Parts:
+    """Open what the service needs and put it together."""
+    clock = clock or SystemClock()
+    database = await open_database(settings, "campaigns", stack)
+    await ensure_indexes(database, INDEXES)
+    campaigns = CampaignStore(database)
+    activities = ActivityStore(database, settings.lease_seconds)
+    peers = _peers(settings, stack)
+    runs = Runs(campaigns, activities, peers, settings.shards_per_run)
+    author = Author(
+        campaigns, peers, settings.account_sms_per_second, settings.most_active_campaigns
+    )
+    servicer = CampaignsServicer(
+        campaigns, activities, author, runs, Pager(settings.page_key()), clock
+    )
+    feeder = Feeder(settings, clock, activities, peers.audience, peers.dispatch)
+    scheduler = Scheduler(settings, clock, campaigns, activities, runs, feeder)
+    deletions = DeletionConsumer(campaigns, activities, runs, clock)
+    url = settings.amqp_url.get_secret_value()
+    name = "touchpoint.campaigns.v1.CampaignsService"
+    return Parts(
+        services=[Service(name, rpc.add_CampaignsServiceServicer_to_server, servicer)],
+        background=[
+            scheduler.open_due,
+            scheduler.look_after_runs,
+            scheduler.feed_shards,
+            scheduler.apply_controls,
+            Consumer(url, CAMPAIGNS_SEGMENTS, deletions.segments).run,
+            Consumer(url, deletion_queue("campaigns"), deletions.applications).run,
+        ],
+    )
+
+
+def _peers(settings: Settings, stack: AsyncExitStack) -> Peers:
+    endpoints = open_channel(settings, settings.endpoints_addr, stack)
+    return Peers(
+        segments=SegmentsClient(open_channel(settings, settings.segmentation_addr, stack)),
+        audience=AudienceClient(endpoints, settings.batch_size),
+        contents=ContentsClient(open_channel(settings, settings.templates_addr, stack)),
+        settings=SettingsClient(open_channel(settings, settings.applications_addr, stack)),
+        dispatch=DispatchClient(open_channel(settings, settings.messaging_addr, stack)),
+    )

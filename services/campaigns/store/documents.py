@@ -1,0 +1,90 @@
+"""Campaigns as documents and back."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from libs.mongo.client import Document
+from services.campaigns.domain.campaign import (
+    Campaign,
+    CampaignState,
+    Definition,
+    EmailMessage,
+    Limits,
+    QuietTime,
+    Says,
+    Schedule,
+    SmsMessage,
+    TemplateReference,
+    Treatment,
+)
+
+
+def campaign_document(campaign: Campaign) -> Document:
+    """A campaign as it is kept; field names are the domain's."""
+    return {
+        "_id": campaign.campaign_id,
+        "app_id": campaign.application_id,
+        "definition": asdict(campaign.definition),
+        "version": campaign.version,
+        "state": campaign.state.value,
+        "state_reason": campaign.state_reason,
+        "start_time": campaign.start_time,
+        "creation_date": campaign.creation_date,
+        "last_modified_date": campaign.last_modified_date,
+        "tags": dict(campaign.tags),
+        "request_id": campaign.request_id,
+        "revision": campaign.revision,
+    }
+
+
+def from_campaign_document(found: Document) -> Campaign:
+    """The campaign of a document."""
+    return Campaign(
+        campaign_id=found["_id"],
+        application_id=found["app_id"],
+        definition=_definition(found["definition"]),
+        version=found["version"],
+        state=CampaignState(found["state"]),
+        state_reason=found["state_reason"],
+        start_time=found["start_time"],
+        creation_date=found["creation_date"],
+        last_modified_date=found["last_modified_date"],
+        tags=found["tags"],
+        request_id=found["request_id"],
+        revision=found["revision"],
+    )
+
+
+def _definition(found: Mapping[str, Any]) -> Definition:
+    schedule = found["schedule"]
+    quiet = schedule["quiet_time"]
+    return Definition(
+        **{
+            **found,
+            "says": _says(found["says"]),
+            "schedule": Schedule(
+                schedule["start_time"],
+                schedule["end_time"],
+                QuietTime(**quiet) if quiet else None,
+            ),
+            "limits": Limits(**found["limits"]),
+            "treatments": tuple(
+                Treatment(**{**treatment, "says": _says(treatment["says"])})
+                for treatment in found["treatments"]
+            ),
+        }
+    )
+
+
+def _says(found: Mapping[str, Any]) -> Says:
+    email, sms = found["email"], found["sms"]
+    email_template, sms_template = found["email_template"], found["sms_template"]
+    return Says(
+        email=EmailMessage(**{**email, "headers": tuple(map(tuple, email["headers"]))})
+        if email
+        else None,
+        sms=SmsMessage(**sms) if sms else None,
+        email_template=TemplateReference(**email_template) if email_template else None,
+        sms_template=TemplateReference(**sms_template) if sms_template else None,
+    )

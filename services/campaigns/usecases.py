@@ -1,0 +1,294 @@
+"""What the edges share: starting a run, feeding it, controlling it, ending it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from libs.chassis.logging import get_logger
+from libs.errors import QuotaExceeded, Violations
+from libs.handlebars import TemplateSyntaxError, compile_template
+from libs.ids import derived_id
+from services.campaigns.clients.audience import AudienceClient
+from services.campaigns.clients.contents import ContentsClient, SettingsClient, TemplateMissing
+from services.campaigns.clients.dispatch import DispatchClient, Progress, Registration
+from services.campaigns.clients.segments import SegmentsClient
+from services.campaigns.domain import audience, schedule, validation
+from services.campaigns.domain.activity import (
+    Activity,
+    ActivityState,
+    Shard,
+    Totals,
+    verdict,
+)
+from services.campaigns.domain.campaign import Campaign, CampaignState, Definition, Limits
+from services.campaigns.store.activities import ActivityStore
+from services.campaigns.store.campaigns import CampaignStore
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The other services."""
+
+    segments: SegmentsClient
+    audience: AudienceClient
+    contents: ContentsClient
+    settings: SettingsClient
+    dispatch: DispatchClient
+
+
+class Runs:
+    """Starts, feeds, controls and ends runs. Every step may be repeated after a crash."""
+
+    def __init__(
+        self,
+        campaigns: CampaignStore,
+        activities: ActivityStore,
+        peers: Peers,
+        shards_per_run: int,
+    ) -> None:
+        self._campaigns = campaigns
+        self._activities = activities
+        self._peers = peers
+        self._shards_per_run = shards_per_run
+
+    async def open(self, campaign: Campaign) -> None:
+        """Make the run of a due campaign. Its id is that of the occurrence, so it is made once."""
+        occurrence = campaign.start_time.isoformat()
+        activity_id = derived_id("activity", campaign.campaign_id, occurrence)
+        await self._activities.add(
+            Activity(
+                activity_id,
+                campaign.application_id,
+                campaign.campaign_id,
+                campaign.version,
+                campaign.start_time,
+                ActivityState.PENDING,
+            )
+        )
+        await self._campaigns.save(
+            replace(campaign, state=CampaignState.EXECUTING, state_reason="")
+        )
+        get_logger().info("run_opened", campaign_id=campaign.campaign_id, activity_id=activity_id)
+
+    async def begin(self, activity: Activity, now: datetime) -> None:
+        """Resolve whom the run means and what it says, and register it with the gateway."""
+        campaign = await self._version(activity)
+        definition = campaign.definition
+        compiled = await self._peers.segments.compile(
+            activity.application_id, definition.segment_id, definition.segment_version
+        )
+        if compiled is None:
+            await self._give_up(activity, now, f"segment {definition.segment_id} is missing")
+            return
+        defaults = await self._peers.settings.defaults(activity.application_id)
+        try:
+            contents = await self._peers.contents.resolve(
+                definition.all_says, skip_on_missing_variable=defaults.skip_on_missing_variable
+            )
+        except TemplateMissing as error:
+            await self._give_up(activity, now, str(error))
+            return
+        started = replace(
+            activity,
+            state=ActivityState.RUNNING,
+            start=now,
+            audience=compiled,
+            expire_time=schedule.expiry(
+                definition.schedule, definition.limits, activity.scheduled_start
+            ),
+        )
+        rate = definition.limits.messages_per_second
+        registration = Registration(definition.says.message_type, rate, contents)
+        disabled = await self._peers.dispatch.create(started, registration)
+        if set(disabled) >= definition.channels:
+            await self._give_up(activity, now, f"channels are off: {', '.join(sorted(disabled))}")
+            return
+        count = self._shards_per_run
+        shards = [Shard(activity.activity_id, number, count) for number in range(count)]
+        await self._activities.start(started, shards)
+
+    async def plan(self, activity: Activity) -> audience.Plan:
+        """Who gets what in this run."""
+        campaign = await self._version(activity)
+        defaults = await self._peers.settings.defaults(activity.application_id)
+        return audience.plan(campaign.campaign_id, campaign.definition, defaults.quiet_time)
+
+    async def apply_control(self, activity: Activity) -> None:
+        """Make the gateway do what the run shall do."""
+        await self._peers.dispatch.control(activity)
+        await self._activities.set_applied(activity.activity_id, activity.control)
+
+    async def control(self, activity: Activity, state: ActivityState, control: str) -> None:
+        """Hold, release or cancel a run; kept first, so that it happens even if we die here."""
+        await self._activities.set_control(activity.activity_id, state, control)
+        await self.apply_control(replace(activity, control=control))
+
+    async def progress(self, activity: Activity) -> Progress:
+        """How the run's messages stand."""
+        return await self._peers.dispatch.progress(activity.application_id, activity.activity_id)
+
+    async def finish_if_over(self, activity: Activity, now: datetime) -> bool:
+        """End the run when the whole audience was read and every message is final."""
+        totals = await self._activities.totals(activity.activity_id)
+        if not totals.done:
+            return False
+        progress = await self.progress(activity)
+        if progress.open_count:
+            return False
+        await self._finish(activity, totals, progress, now)
+        return True
+
+    async def _finish(
+        self, activity: Activity, totals: Totals, progress: Progress, now: datetime
+    ) -> None:
+        handed = sum(progress.by_state.get(s, 0) for s in ("SENT", "DELIVERED", "FAILED"))
+        result, reason = verdict(totals, handed)
+        await self._close_campaign(activity, CampaignState.COMPLETED, reason, now)
+        await self._activities.finish(
+            replace(
+                activity,
+                state=ActivityState.COMPLETED,
+                end=now,
+                result=result,
+                state_reason=reason,
+                final_counts=progress.by_state,
+            )
+        )
+        get_logger().info("run_completed", activity_id=activity.activity_id, result=result)
+
+    async def cancel(self, activity: Activity, now: datetime, reason: str) -> None:
+        """End a run for good; the gateway cancels what no provider has."""
+        await self.control(activity, ActivityState.CANCELLED, "CANCEL")
+        await self._activities.finish(
+            replace(
+                activity,
+                state=ActivityState.CANCELLED,
+                end=now,
+                result="FAIL",
+                state_reason=reason,
+                final_counts=(await self.progress(activity)).by_state,
+            )
+        )
+
+    async def _give_up(self, activity: Activity, now: datetime, reason: str) -> None:
+        await self._close_campaign(activity, CampaignState.INVALID, reason, now)
+        await self._activities.finish(
+            replace(
+                activity,
+                state=ActivityState.COMPLETED,
+                end=now,
+                result="FAIL",
+                state_reason=reason,
+            )
+        )
+        get_logger().warning("run_failed", activity_id=activity.activity_id, cause=reason)
+
+    async def _close_campaign(
+        self, activity: Activity, state: CampaignState, reason: str, now: datetime
+    ) -> None:
+        campaign = await self._campaigns.get(activity.application_id, activity.campaign_id)
+        if campaign.state is CampaignState.EXECUTING:
+            await self._campaigns.save(
+                replace(campaign, state=state, state_reason=reason, last_modified_date=now)
+            )
+
+    async def _version(self, activity: Activity) -> Campaign:
+        return await self._campaigns.get_version(
+            activity.application_id, activity.campaign_id, activity.campaign_version
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignEstimate:
+    """What a run of a campaign would do now."""
+
+    total: int
+    reachable: int
+    by_channel: Mapping[str, int]
+    duration_seconds: int
+
+
+class Author:
+    """Checks what an author wrote, against the rules and against what exists."""
+
+    def __init__(
+        self, campaigns: CampaignStore, peers: Peers, sms_per_second: int, most_active: int
+    ) -> None:
+        self._campaigns = campaigns
+        self._peers = peers
+        self._sms_per_second = sms_per_second
+        self._most_active = most_active
+
+    async def draft(
+        self, app_id: str, given: Definition, tags: Mapping[str, str], now: datetime
+    ) -> Campaign:
+        """A campaign not kept yet, with the application's defaults. Raises InvalidFields."""
+        defaults = await self._peers.settings.defaults(app_id)
+        definition = given
+        if given.limits == Limits() and defaults.limits:
+            definition = replace(given, limits=defaults.limits)
+        found = validation.check(definition)
+        validation.check_tags(found, tags)
+        start = schedule.start_of(definition.schedule, now, found)
+        await self._check_references(app_id, definition, found)
+        _check_syntax(definition, found)
+        found.raise_if_any()
+        state = CampaignState.PAUSED if definition.is_paused else CampaignState.SCHEDULED
+        return Campaign("", app_id, definition, 1, state, start, now, now, tags=tags)
+
+    async def create(self, campaign: Campaign) -> Campaign:
+        """Keep a new campaign. Raises QuotaExceeded."""
+        if await self._campaigns.count_active() >= self._most_active:
+            raise QuotaExceeded("active campaigns", self._most_active)
+        return await self._campaigns.add(campaign)
+
+    async def estimate(self, campaign: Campaign) -> CampaignEstimate:
+        """Whom a run would reach now, and how long it would take at the limits in force."""
+        definition = campaign.definition
+        found = await self._peers.segments.estimate(
+            campaign.application_id, definition.segment_id, definition.segment_version
+        )
+        reached = {c: n for c, n in found.by_channel.items() if c in definition.channels}
+        reachable = min(found.eligible, sum(reached.values()))
+        rate = definition.limits.messages_per_second
+        seconds = [reached.get("SMS", 0) / self._sms_per_second]
+        seconds += [reachable / rate] if rate else []
+        return CampaignEstimate(found.total, reachable, found.by_channel, math.ceil(max(seconds)))
+
+    async def _check_references(
+        self, app_id: str, definition: Definition, found: Violations
+    ) -> None:
+        if definition.segment_id:
+            exists = await self._peers.segments.exists(
+                app_id, definition.segment_id, definition.segment_version
+            )
+            found.check(exists, "campaign.segment_id", "there is no such segment or version")
+        for treatment_id, says in definition.all_says.items():
+            path = _path(treatment_id)
+            for field in await self._peers.contents.missing(says):
+                found.add(f"{path}template_configuration.{field}", "there is no such template")
+
+
+def _path(treatment_id: str) -> str:
+    number = int(treatment_id)
+    return f"campaign.additional_treatments[{number - 1}]." if number else "campaign."
+
+
+def _check_syntax(definition: Definition, found: Violations) -> None:
+    for treatment_id, says in definition.all_says.items():
+        path = f"{_path(treatment_id)}message_configuration."
+        texts: dict[str, str] = {}
+        if email := says.email:
+            texts |= {
+                "email_message.title": email.title,
+                "email_message.body": email.body,
+                "email_message.html_body": email.html_body,
+            }
+        if sms := says.sms:
+            texts["sms_message.body"] = sms.body
+        for field, text in texts.items():
+            try:
+                compile_template(text, escape=False)
+            except TemplateSyntaxError as error:
+                found.add(path + field, str(error))
