@@ -1,0 +1,1 @@
+"""Templates owns message templates, their versions, and which of them is active."""

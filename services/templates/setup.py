@@ -1,0 +1,26 @@
+"""The composition root of the templates service."""
+
+from contextlib import AsyncExitStack
+
+from touchpoint.templates.v1 import templates_service_pb2_grpc as rpc
+
+from libs.chassis.run import Parts
+from libs.chassis.server import Service
+from libs.clock import SystemClock
+from libs.mongo.client import open_database
+from libs.mongo.indexes import ensure_indexes
+from libs.mongo.paging import Pager
+from services.templates.config import Settings
+from services.templates.servicer import TemplatesServicer
+from services.templates.store import INDEXES, TemplateStore
+
+
+async def setup(settings: Settings, stack: AsyncExitStack) -> Parts:
+    """Open what the service needs and put it together."""
+    database = await open_database(settings, "templates", stack)
+    await ensure_indexes(database, INDEXES)
+    servicer = TemplatesServicer(
+        settings, TemplateStore(database), Pager(settings.page_key()), SystemClock()
+    )
+    name = "touchpoint.templates.v1.TemplatesService"
+    return Parts(services=[Service(name, rpc.add_TemplatesServiceServicer_to_server, servicer)])
