@@ -18,6 +18,7 @@ from libs.errors import (
     DeadlineExceeded,
     DependencyUnavailable,
     Kind,
+    NotBuilt,
     QuotaExceeded,
     TouchpointError,
     Violation,
@@ -89,6 +90,8 @@ class ErrorsInterceptor(Interceptor):
         except aio.AioRpcError as error:
             self._log.warning("peer_call_failed", method=call.method, peer_code=error.code().name)
             await _abort(call, peer_error(error))
+        except NotImplementedError:
+            await _abort(call, NotBuilt(call.method.rpartition("/")[2]))
         except Exception as error:
             if type(error).__module__.partition(".")[0] in {"pymongo", "aio_pika", "aiormq"}:
                 self._log.warning("dependency_failed", method=call.method, exc_info=True)
