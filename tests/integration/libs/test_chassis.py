@@ -25,7 +25,7 @@ SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
 def _settings() -> Settings:
-    return Settings(peer_token=PEER_TOKEN, drain_seconds=0, grpc_listen="127.0.0.1:0")  # type: ignore[arg-type]
+    return Settings(peer_token=PEER_TOKEN, drain_seconds=0, grpc_listen="127.0.0.1:0")
 
 
 @pytest.fixture

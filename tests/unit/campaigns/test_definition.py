@@ -95,7 +95,7 @@ def test_starts_in_the_past_and_ends_before_the_start_are_refused() -> None:
     found = Violations()
     past = (NOW - timedelta(hours=1)).isoformat()
     assert start_of(Schedule("IMMEDIATE"), NOW, found) == NOW
-    assert found.found == ()
+    assert not found.found
     start_of(Schedule(past, past), NOW, found)
     assert [v.field for v in found.found] == [
         "campaign.schedule.start_time",

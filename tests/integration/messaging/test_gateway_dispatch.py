@@ -1,0 +1,539 @@
+"""Dispatches through the real gateway: repeats, crashes between steps, duplicates, controls."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import grpc
+import pytest
+from grpc import aio
+from touchpoint.messaging.v1 import dispatch_service_pb2 as pb
+from touchpoint.messaging.v1 import message_pb2
+from touchpoint.messaging.v1 import messaging_service_pb2 as messaging_pb
+
+from libs.ids import derived_id, new_id
+from services.messaging.clients.outbox import Cuts, Frame
+from services.messaging.domain.ledger import Origin, Outcome, State
+from services.messaging.store.ledger import Shared
+from tests.integration.messaging.gateway_support import (
+    EMAIL,
+    METADATA,
+    SMS,
+    Gateway,
+    bad_fields,
+    email_channel,
+    new_dispatch,
+    recipients,
+    running_gateway,
+    submission,
+    until,
+)
+
+pytestmark = pytest.mark.servers
+HOLD, RELEASE, CANCEL = (
+    pb.DISPATCH_CONTROL_HOLD,
+    pb.DISPATCH_CONTROL_RELEASE,
+    pb.DISPATCH_CONTROL_CANCEL,
+)
+
+
+@pytest.fixture(scope="module")
+async def gateway(mongo_uri: str, amqp_url: str, database_prefix: str) -> AsyncIterator[Gateway]:
+    async with running_gateway(mongo_uri, amqp_url, database_prefix) as running:
+        yield running
+
+
+async def control(gateway: Gateway, app_id: str, dispatch_id: str, value: int) -> None:
+    request = pb.ControlDispatchRequest(
+        application_id=app_id,
+        dispatch_id=dispatch_id,
+        control=value,  # type: ignore[arg-type]
+    )
+    await gateway.dispatch.ControlDispatch(request, metadata=METADATA)
+
+
+async def states(gateway: Gateway, dispatch_id: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for row in (await gateway.rows(dispatch_id)).values():
+        counts[row["state"]] = counts.get(row["state"], 0) + 1
+    return counts
+
+
+async def test_recipients_are_queued_once_however_often_they_are_submitted(
+    gateway: Gateway,
+) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    request = submission(app_id, dispatch_id, recipients(250))
+    first = await gateway.dispatch.SubmitRecipients(request, metadata=METADATA)
+    again = await gateway.dispatch.SubmitRecipients(request, metadata=METADATA)
+    assert (first.queued_count, first.repeated_count) == (250, 0)
+    assert (again.queued_count, again.repeated_count) == (0, 250)
+    batches = await gateway.published()
+    ids = [one.message_id for batch in batches for one in batch.recipients]
+    assert [len(batch.recipients) for batch in batches] == [100, 100, 50]
+    assert sorted(set(ids)) == sorted(ids)
+    assert len(ids) == 250
+    assert ids[0] == derived_id(dispatch_id, "EMAIL", batches[0].recipients[0].address)
+    assert await states(gateway, dispatch_id) == {"QUEUED": 250}
+
+
+async def test_a_repeat_cut_otherwise_queues_only_what_is_new(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    first = submission(app_id, dispatch_id, recipients(150))
+    await gateway.dispatch.SubmitRecipients(first, metadata=METADATA)
+    await gateway.published()
+    shifted = submission(app_id, dispatch_id, recipients(150, first=50))
+    answer = await gateway.dispatch.SubmitRecipients(shifted, metadata=METADATA)
+    assert (answer.queued_count, answer.repeated_count) == (50, 100)
+    ids = await gateway.published_ids()
+    assert len(ids) == len(set(ids)) == 50
+
+
+async def test_an_address_of_two_endpoints_gets_one_message(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    one = message_pb2.SendRecipient(endpoint_id="e1", address="Ann@Shop.example")
+    same = message_pb2.SendRecipient(endpoint_id="e2", address="ann@shop.example")
+    later = message_pb2.SendRecipient(endpoint_id="e3", address="ann@shop.example ")
+    answer = await gateway.dispatch.SubmitRecipients(
+        submission(app_id, dispatch_id, [one, same]), metadata=METADATA
+    )
+    assert (answer.queued_count, answer.duplicate_count) == (1, 1)
+    for expected in ((1, 0), (0, 1)):
+        answer = await gateway.dispatch.SubmitRecipients(
+            submission(app_id, dispatch_id, [later]), metadata=METADATA
+        )
+        assert (answer.duplicate_count, answer.repeated_count) == expected
+    assert len(await gateway.published_ids()) == 1
+    rows = await gateway.rows(dispatch_id)
+    assert rows["Ann@Shop.example/e1"]["state"] == "QUEUED"
+    for key in ("ann@shop.example/e2", "ann@shop.example /e3"):
+        assert (rows[key]["state"], rows[key]["reason"]) == ("SKIPPED", "DUPLICATE_ADDRESS")
+
+
+async def test_who_gets_nothing_is_in_the_ledger_with_the_reason(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    request = submission(app_id, dispatch_id, [message_pb2.SendRecipient(endpoint_id="no-address")])
+    request.skipped.add(
+        endpoint_id="e9",
+        channel_type=EMAIL,
+        treatment_id="0",
+        reason=message_pb2.MESSAGE_REASON_HOLDOUT,
+    )
+    request.groups.add(treatment_id="7", channel_type=SMS).recipients.add(
+        endpoint_id="e8", address="+12065550142"
+    )
+    for _ in range(2):
+        await gateway.dispatch.SubmitRecipients(request, metadata=METADATA)
+    rows = await gateway.rows(dispatch_id)
+    assert {key: row["reason"] for key, row in rows.items()} == {
+        "/no-address": "MISSING_ADDRESS",
+        "/e9": "HOLDOUT",
+        "+12065550142/e8": "CHANNEL_MISMATCH",
+    }
+    assert await gateway.published() == []
+
+
+def cuts_for(dispatch_id: str, app_id: str, count: int) -> Cuts:
+    cuts = Cuts()
+    frame = Frame(dispatch_id, Origin(app_id), "EMAIL", "PROMOTIONAL", "c", "0", None)
+    cuts.add(frame, recipients(count), datetime.now(UTC) - timedelta(minutes=1))
+    return cuts
+
+
+async def test_a_crash_before_the_rows_leaves_nothing_but_a_repeat_that_works(
+    gateway: Gateway,
+) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    cuts = cuts_for(dispatch_id, app_id, 3)
+    await gateway.batches.insert([cut.batch for cut in cuts.cuts])
+    answer = await gateway.dispatch.SubmitRecipients(
+        submission(app_id, dispatch_id, recipients(3)), metadata=METADATA
+    )
+    assert answer.queued_count == 3
+    # The clock may have been as quick as the caller; a repeat in the queue is no repeat of a send.
+    assert len(set(await gateway.published_ids())) == 3
+    assert await states(gateway, dispatch_id) == {"QUEUED": 3}
+
+
+async def test_a_crash_before_publishing_is_finished_by_the_clock(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    cuts = cuts_for(dispatch_id, app_id, 4)
+    cut = cuts.cuts[0]
+    # The last recipient's row belongs to another batch: this one must not send it.
+    shared = _shared(cut.frame, cut.batch.batch_id)
+    entries = [(*one, State.QUEUED, "") for one in cut.recipients]
+    await gateway.ledger.insert([(shared, entries[:3])])  # type: ignore[list-item]
+    await gateway.ledger.insert([(_shared(cut.frame, "another"), entries[3:])])  # type: ignore[list-item]
+    await gateway.batches.insert([cut.batch])
+
+    found: list[str] = []
+
+    async def fed() -> bool:
+        found.extend(await gateway.published_ids())
+        return len(found) >= 3
+
+    await until(fed)
+    assert sorted(found) == sorted(message_id for message_id, _, _ in cut.recipients[:3])
+
+
+def _shared(frame: Frame, batch_id: str) -> Shared:
+    return Shared(
+        frame.origin,
+        frame.dispatch_id,
+        batch_id,
+        frame.channel_type,
+        frame.treatment_id,
+        frame.message_type,
+        datetime.now(UTC),
+    )
+
+
+async def test_hold_release_and_cancel(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    await gateway.dispatch.SubmitRecipients(
+        submission(app_id, dispatch_id, recipients(5)), metadata=METADATA
+    )
+    ids = await gateway.published_ids()
+    await control(gateway, app_id, dispatch_id, HOLD)
+    # What a worker does with the batch while the dispatch is on hold:
+    await gateway.ledger.close_unclaimed([Outcome(one, State.HELD) for one in ids])
+    assert await states(gateway, dispatch_id) == {"HELD": 5}
+    assert await gateway.published_ids() == []
+
+    await control(gateway, app_id, dispatch_id, RELEASE)
+    found: list[str] = []
+
+    async def released() -> bool:
+        found.extend(await gateway.published_ids())
+        return len(found) >= 5
+
+    await until(released)
+    assert sorted(found) == ids
+    assert await states(gateway, dispatch_id) == {"QUEUED": 5}
+
+    await gateway.ledger.resolve_and_claim([], "", ids[:1], "token", 30)
+    await control(gateway, app_id, dispatch_id, CANCEL)
+    assert await states(gateway, dispatch_id) == {"CANCELLED": 4, "CLAIMED": 1}
+    with pytest.raises(aio.AioRpcError) as refused:
+        await control(gateway, app_id, dispatch_id, RELEASE)
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def test_a_retry_is_fed_when_it_is_due_and_not_before(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    await gateway.dispatch.SubmitRecipients(
+        submission(app_id, dispatch_id, recipients(2)), metadata=METADATA
+    )
+    ids = await gateway.published_ids()
+    await gateway.ledger.resolve_and_claim([], "", ids, "t1", 30)
+    now = await gateway.ledger.now()
+    await gateway.ledger.resolve_and_claim(
+        [
+            Outcome(ids[0], State.RETRY, due_time=now + timedelta(seconds=0.3)),
+            Outcome(ids[1], State.RETRY, due_time=now + timedelta(hours=1)),
+        ],
+        "t1",
+        [],
+        "",
+        30,
+    )
+    found: list[str] = []
+
+    async def fed() -> bool:
+        found.extend(await gateway.published_ids())
+        return bool(found)
+
+    await until(fed)
+    assert found == ids[:1]
+    assert await gateway.ledger.now() >= now + timedelta(seconds=0.3)
+    assert await states(gateway, dispatch_id) == {"QUEUED": 1, "RETRY": 1}
+
+
+async def test_a_lost_worker_leaves_promotional_rows_to_an_operator(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    await gateway.dispatch.SubmitRecipients(
+        submission(app_id, dispatch_id, recipients(3)), metadata=METADATA
+    )
+    ids = await gateway.published_ids()
+    claimed = await gateway.ledger.resolve_and_claim([], "", ids, "dead", 0.05)
+    assert claimed.message_ids == set(ids)
+
+    async def unknown() -> bool:
+        return await states(gateway, dispatch_id) == {"UNKNOWN": 3}
+
+    await until(unknown)
+    assert await gateway.published_ids() == []
+
+    async def resolve(action: int, only: list[str]) -> int:
+        request = messaging_pb.ResolveUnknownMessagesRequest(
+            application_id=app_id,
+            dispatch_id=dispatch_id,
+            action=action,  # type: ignore[arg-type]
+            message_ids=only,
+        )
+        answer = await gateway.messaging.ResolveUnknownMessages(request, metadata=METADATA)
+        return int(answer.resolved_count)
+
+    request_type = messaging_pb.ResolveUnknownMessagesRequest
+    assert await resolve(request_type.ACTION_WRITE_OFF, ids[:1]) == 1
+    assert await resolve(request_type.ACTION_RESEND, []) == 2
+    found: list[str] = []
+
+    async def resent() -> bool:
+        found.extend(await gateway.published_ids())
+        return len(found) >= 2
+
+    await until(resent)
+    assert sorted(found) == ids[1:]
+    assert await states(gateway, dispatch_id) == {"FAILED": 1, "QUEUED": 2}
+    # The worker that was thought dead comes back: what it says no longer counts.
+    late = await gateway.ledger.resolve_and_claim([Outcome(ids[1], State.SENT)], "dead", [], "", 30)
+    assert late.late_outcomes == 1
+    assert await states(gateway, dispatch_id) == {"FAILED": 1, "QUEUED": 2}
+
+
+async def test_a_lost_worker_leaves_transactional_rows_to_be_sent_again(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id, message_type=1)
+    await gateway.dispatch.SubmitRecipients(
+        submission(app_id, dispatch_id, recipients(2)), metadata=METADATA
+    )
+    ids = await gateway.published_ids()
+    await gateway.ledger.resolve_and_claim([], "", ids, "dead", 0.05)
+    found: list[str] = []
+
+    async def resent() -> bool:
+        found.extend(await gateway.published_ids())
+        return len(found) >= 2
+
+    await until(resent)
+    assert sorted(found) == ids
+    rows = await gateway.ledger.rows_of(ids)
+    assert {(row.state, row.attempts) for row in rows.values()} == {(State.QUEUED, 1)}
+
+
+async def test_rows_whose_queue_message_was_lost_are_fed_again(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    await gateway.dispatch.SubmitRecipients(
+        submission(app_id, dispatch_id, recipients(3)), metadata=METADATA
+    )
+    ids = await gateway.published_ids()  # the broker has lost them
+    await gateway.ledger.resolve_and_claim([], "", ids[:1], "t", 30)
+    await gateway.ledger.resolve_and_claim([Outcome(ids[0], State.SENT)], "t", [], "", 30)
+    await gateway.database["batches"].update_many(
+        {"dispatch_id": dispatch_id}, {"$set": {"check_time": datetime.now(UTC)}}
+    )
+    found: list[str] = []
+
+    async def fed() -> bool:
+        found.extend(await gateway.published_ids())
+        return len(found) >= 2
+
+    await until(fed)
+    assert sorted(found) == ids[1:]
+
+
+async def test_a_finished_batch_is_forgotten(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    await gateway.dispatch.SubmitRecipients(
+        submission(app_id, dispatch_id, recipients(2)), metadata=METADATA
+    )
+    ids = await gateway.published_ids()
+    await gateway.ledger.resolve_and_claim([], "", ids, "t", 30)
+    await gateway.ledger.resolve_and_claim([Outcome(i, State.SENT) for i in ids], "t", [], "", 30)
+    where = {"dispatch_id": dispatch_id}
+    assert await gateway.database["batches"].count_documents(where) == 1
+    await gateway.database["batches"].update_many(
+        where, {"$set": {"check_time": datetime.now(UTC)}}
+    )
+
+    async def gone() -> bool:
+        return await gateway.database["batches"].count_documents(where) == 0
+
+    await until(gone)
+
+
+async def test_what_waits_too_long_expires(gateway: Gateway) -> None:
+    app_id = new_id()
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    dispatch_id = await new_dispatch(gateway, app_id, expire_time=soon)
+    await gateway.dispatch.SubmitRecipients(
+        submission(app_id, dispatch_id, recipients(3)), metadata=METADATA
+    )
+    ids = await gateway.published_ids()
+    await gateway.ledger.close_unclaimed([Outcome(ids[0], State.HELD)])
+    await gateway.ledger.resolve_and_claim([], "", ids[1:2], "t", 30)
+    await gateway.ledger.resolve_and_claim([Outcome(ids[1], State.SENT)], "t", [], "", 30)
+
+    async def expired() -> bool:
+        return await states(gateway, dispatch_id) == {"SKIPPED": 2, "SENT": 1}
+
+    await until(expired)
+    rows = await gateway.ledger.rows_of(ids[:1])
+    assert rows[ids[0]].reason == "EXPIRED"
+
+
+async def test_get_dispatch_counts_and_estimates(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id, messages_per_second=10)
+    texts = [
+        message_pb2.SendRecipient(endpoint_id=f"s{n}", address=f"+1206555{n:04}") for n in range(50)
+    ]
+    await gateway.dispatch.SubmitRecipients(
+        submission(app_id, dispatch_id, recipients(40)), metadata=METADATA
+    )
+    await gateway.dispatch.SubmitRecipients(
+        submission(app_id, dispatch_id, texts, SMS), metadata=METADATA
+    )
+    answer = await gateway.dispatch.GetDispatch(
+        pb.GetDispatchRequest(application_id=app_id, dispatch_id=dispatch_id), metadata=METADATA
+    )
+    counts = {(one.channel_type, one.state, one.treatment_id): one.count for one in answer.counts}
+    queued = message_pb2.MESSAGE_STATE_QUEUED
+    assert counts == {(EMAIL, queued, "0"): 40, (SMS, queued, "0"): 50}
+    assert answer.open_count == 90
+    assert answer.seconds_left == 5
+    assert answer.control == RELEASE
+    await gateway.published()
+
+
+async def test_counts_are_read_from_the_index_alone(gateway: Gateway) -> None:
+    plan = await gateway.database.command(
+        "explain",
+        {
+            "aggregate": "messages",
+            "pipeline": [
+                {"$match": {"dispatch_id": "x"}},
+                {
+                    "$group": {
+                        "_id": {"state": "$state", "reason": "$reason"},
+                        "count": {"$sum": 1},
+                    }
+                },
+            ],
+            "hint": "messages_counted",
+            "cursor": {},
+        },
+        verbosity="queryPlanner",
+    )
+    text = str(plan)
+    assert "messages_counted" in text
+    assert "FETCH" not in text
+    assert "COLLSCAN" not in text
+
+
+async def test_bad_input_names_every_bad_field(gateway: Gateway) -> None:
+    create = pb.CreateDispatchRequest(
+        application_id=new_id(),
+        messages_per_second=-1,
+        contents=[
+            pb.DispatchContent(channel_type=3, content=message_pb2.MessageContent()),
+            pb.DispatchContent(
+                channel_type=EMAIL,
+                content=message_pb2.MessageContent(sms=message_pb2.SmsContent(body="x")),
+            ),
+        ],
+    )
+    with pytest.raises(aio.AioRpcError) as refused:
+        await gateway.dispatch.CreateDispatch(create, metadata=METADATA)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert bad_fields(refused.value) == {
+        "dispatch_id",
+        "messages_per_second",
+        "contents[0].channel_type",
+        "contents[0].content",
+        "contents[1].content",
+    }
+    submit = pb.SubmitRecipientsRequest(
+        groups=[pb.RecipientGroup(recipients=recipients(1001))], skipped=[pb.SkippedRecipient()]
+    )
+    with pytest.raises(aio.AioRpcError) as refused:
+        await gateway.dispatch.SubmitRecipients(submit, metadata=METADATA)
+    assert bad_fields(refused.value) == {
+        "application_id",
+        "dispatch_id",
+        "groups",
+        "groups[0].channel_type",
+        "skipped[0].channel_type",
+        "skipped[0].reason",
+        "skipped[0].endpoint_id",
+    }
+
+
+async def test_applications_do_not_see_each_other(gateway: Gateway) -> None:
+    mine, other = new_id(), new_id()
+    dispatch_id = await new_dispatch(gateway, mine)
+    await email_channel(gateway, mine)
+    await gateway.dispatch.SubmitRecipients(
+        submission(mine, dispatch_id, recipients(1)), metadata=METADATA
+    )
+    message_id = (await gateway.published_ids())[0]
+    calls = [
+        gateway.dispatch.GetDispatch(
+            pb.GetDispatchRequest(application_id=other, dispatch_id=dispatch_id), metadata=METADATA
+        ),
+        gateway.dispatch.SubmitRecipients(
+            submission(other, dispatch_id, recipients(1)), metadata=METADATA
+        ),
+        gateway.messaging.GetMessage(
+            messaging_pb.GetMessageRequest(application_id=other, message_id=message_id),
+            metadata=METADATA,
+        ),
+    ]
+    for call in calls:
+        with pytest.raises(aio.AioRpcError) as refused:
+            await call
+        assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    for app_id, expected in ((mine, 1), (other, 0)):
+        for condition in (
+            {"dispatch_id": dispatch_id},
+            {"endpoint_id": "e0"},
+            {"campaign_id": f"campaign-of-{dispatch_id}"},
+        ):
+            answer = await gateway.messaging.ListMessages(
+                messaging_pb.ListMessagesRequest(application_id=app_id, **condition),
+                metadata=METADATA,
+            )
+            assert len(answer.messages) == expected, condition
+
+
+async def test_pages_hold_every_message_once(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    await gateway.dispatch.SubmitRecipients(
+        submission(app_id, dispatch_id, recipients(23)), metadata=METADATA
+    )
+    ids = await gateway.published_ids()
+    await gateway.ledger.resolve_and_claim([], "", ids[:9], "t", 30)
+    seen: list[str] = []
+    token, pages = "", 0
+    while pages == 0 or token:
+        answer = await gateway.messaging.ListMessages(
+            messaging_pb.ListMessagesRequest(
+                application_id=app_id, dispatch_id=dispatch_id, page_size=5, page_token=token
+            ),
+            metadata=METADATA,
+        )
+        seen += [one.message_id for one in answer.messages]
+        token, pages = answer.next_page_token, pages + 1
+    assert sorted(seen) == ids
+    assert pages == 5
+    claimed = await gateway.messaging.ListMessages(
+        messaging_pb.ListMessagesRequest(
+            application_id=app_id,
+            dispatch_id=dispatch_id,
+            state=message_pb2.MESSAGE_STATE_CLAIMED,
+        ),
+        metadata=METADATA,
+    )
+    assert sorted(one.message_id for one in claimed.messages) == ids[:9]
