@@ -1232,6 +1232,8 @@ class ResolveUnknownMessagesRequest(_message.Message):
         """Send them again. Who had it gets it twice."""
         ACTION_WRITE_OFF: ResolveUnknownMessagesRequest._Action.ValueType  # 2
         """Count them as failed. Who did not have it gets none."""
+        ACTION_MARK_SENT: ResolveUnknownMessagesRequest._Action.ValueType  # 3
+        """Count them as sent: the provider's own log shows that it has them."""
 
     class Action(_Action, metaclass=_ActionEnumTypeWrapper):
         """What to do."""
@@ -1242,6 +1244,8 @@ class ResolveUnknownMessagesRequest(_message.Message):
     """Send them again. Who had it gets it twice."""
     ACTION_WRITE_OFF: ResolveUnknownMessagesRequest.Action.ValueType  # 2
     """Count them as failed. Who did not have it gets none."""
+    ACTION_MARK_SENT: ResolveUnknownMessagesRequest.Action.ValueType  # 3
+    """Count them as sent: the provider's own log shows that it has them."""
 
     APPLICATION_ID_FIELD_NUMBER: _builtins.int
     DISPATCH_ID_FIELD_NUMBER: _builtins.int
