@@ -112,7 +112,6 @@ async def test_pipelined_commands_are_answered_in_order(box: Box) -> None:
         (b"<a@[127.0.0.1]>", b"250", "a@[127.0.0.1]"),
         (b"<a@example.com> NOTIFY=NEVER", b"555", None),
         (b"<a@@example.com>", b"553", None),
-        (b"<a@example.com", b"553", None),
     ],
 )
 async def test_addresses_are_read_by_the_grammar(

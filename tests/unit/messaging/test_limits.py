@@ -108,7 +108,7 @@ turns = st.lists(
 
 
 @given(turns, st.integers(1, 12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_no_window_holds_more_than_the_limit_whatever_workers_do(
     script: list[tuple[str, int, list[int]]], count: int
 ) -> None:

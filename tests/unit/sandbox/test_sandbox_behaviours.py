@@ -87,6 +87,23 @@ def test_a_text_cannot_smuggle_a_line(text: str) -> None:
         parse_behaviours([{"match": {"channel": "EMAIL"}, "outcome": outcome}])
 
 
+@pytest.mark.parametrize(
+    ("outcome", "problem"),
+    [
+        ({"kind": "reject", "code": "550"}, r"code: must be a whole number"),
+        ({"kind": "reject", "code": 550.5}, r"code: must be a whole number"),
+        ({"kind": "reject", "code": True}, r"code: must be a whole number"),
+        ({"kind": "reject", "code": 450}, r"code: must be from 500 to 599"),
+        ({"kind": "reject", "text": 1}, r"text: must be a string"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_explained(outcome: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidFields, match=problem):
+        parse_behaviours([{"match": {"channel": "EMAIL"}, "outcome": outcome}])
+    with pytest.raises(InvalidFields, match="share: must be a number"):
+        parse_behaviours([{"match": {"channel": "EMAIL", "share": "5"}}])
+
+
 def test_the_first_match_wins() -> None:
     behaviours = parse_behaviours(
         [

@@ -161,6 +161,19 @@ def test_the_pixel_is_told_from_pictures(image: str, *, is_pixel: bool) -> None:
     assert mail.pixel == ("http://t/p" if is_pixel else None)
 
 
+def test_links_before_broken_html_count() -> None:
+    mail = read_mail(b'Content-Type: text/html\r\n\r\n<a href="http://a/">x</a>CDATA[><![<?')
+    assert mail.links == ["http://a/"]
+
+
+def test_an_attached_page_is_not_the_body() -> None:
+    raw = (
+        b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/html\r\n'
+        b"Content-Disposition: attachment; filename=x.html\r\n\r\n<p>no</p>\r\n--b--\r\n"
+    )
+    assert read_mail(raw).html == ""
+
+
 def test_links_are_unescaped_and_in_order() -> None:
     html = '<a href="http://a/?x=1&amp;y=2">a</a><a href="mailto:x">m</a><a href="https://b/">b</a>'
     mail = read_mail(b"Content-Type: text/html\r\n\r\n" + html.encode())
@@ -197,11 +210,20 @@ def test_any_bytes_are_read_as_a_mail(raw: bytes) -> None:
         b"From: =?utf-8?q?=ff?= <a@b>\r\nTo: <<>>\r\n\r\nhi",
         b"Content-Type: text/plain; charset=nope\r\n\r\nhi",
         b"Content-Type: multipart/mixed\r\n\r\nno boundary",
+        b"From: <\r\n\r\nhi",
+        b"Content-Type: attachment; filename*=\x00utf-8'en'x; charset==?utf-8?b?!!?=\r\n\r\nhi",
+        b"Content-Type: ; charset*0=idna\r\n\r\nhi",
+        b"Content-Type: text/plain; charset=\x00base64\r\n\r\nhi",
+        b"To: <a@[=?utf-8?b?!!?=undisclosed:;\r\n\r\nhi",
+        b"Message-ID: <\x00=?utf-8?b?!!?=a@[\r\n\r\nhi",
+        b"Content-Disposition: \x00;=\r\n\r\nhi",
         b"To: undisclosed:;\r\nFrom: @\r\n\r\nhi",
     ],
 )
 def test_broken_mails_are_shown_anyway(raw: bytes) -> None:
-    assert isinstance(read_mail(raw).headers, list)
+    mail = read_mail(raw)
+    assert len(mail.headers) == raw.count(b": ")
+    assert mail.body == raw.partition(b"\r\n\r\n")[2].decode() or b"multipart" in raw
 
 
 RETURNED = Returned(

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from libs.smpp.client import Account, BindRefusedError, Client, Mode
-from libs.smpp.codec import HEADER
+from libs.smpp.codec import HEADER, encode
 from libs.smpp.codes import CommandId, CommandStatus
 from libs.smpp.pdu import (
     Bind,
@@ -268,3 +268,57 @@ async def test_what_cannot_be_read_is_nacked(sent: bytes, reply: CommandStatus) 
         assert nack == (16, CommandId.GENERIC_NACK, reply, 5)
         writer.close()
         await writer.wait_closed()
+
+
+class Pipe(asyncio.Transport):
+    """A transport that only remembers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.is_reading_now = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def pause_reading(self) -> None:
+        self.is_reading_now = False
+
+    def resume_reading(self) -> None:
+        self.is_reading_now = True
+
+    def close(self) -> None:
+        return
+
+
+@pytest.mark.parametrize("pauses", [True, False])
+async def test_a_full_link_holds_requests_back_and_only_a_server_stops_reading(
+    pauses: bool,  # noqa: FBT001 - a case
+) -> None:
+    session, pipe = Session(answer_all, limits=Limits(pauses_reading=pauses)), Pipe()
+    session.connection_made(pipe)
+    session.pause_writing()
+    assert pipe.is_reading_now is not pauses
+    async with asyncio.TaskGroup() as group:
+        group.create_task(session.request(SubmitSm()))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert pipe.written == b""
+        session.resume_writing()
+        assert pipe.is_reading_now
+        while not pipe.written:  # noqa: ASYNC110 - the turns of this loop
+            await asyncio.sleep(0)
+        session.data_received(encode(SubmitSmResp(1)))
+    session.connection_lost(None)
+
+
+def test_a_vendors_status_is_told_by_its_number() -> None:
+    assert str(BindRefusedError(0x0401)) == "bind refused: 0x00000401"
+
+
+async def test_a_client_outside_its_block_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="outside its context"):
+        await Client(account(1), accept).submit(SubmitSm())

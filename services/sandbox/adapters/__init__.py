@@ -1,0 +1,1 @@
+"""The servers that speak SMTP and SMPP."""

@@ -1,0 +1,84 @@
+"""Puts the sandbox together."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import structlog
+
+from libs.chassis.listen import split_address
+from libs.chassis.run import Parts
+from services.sandbox.adapters.certificate import server_context
+from services.sandbox.adapters.smpp.server import Credentials, SmppServer
+from services.sandbox.adapters.smtp import Login, SmtpServer
+from services.sandbox.clients import SmtpPostman, WebBrowser
+from services.sandbox.config import Settings
+from services.sandbox.domain.log import MessageLog
+from services.sandbox.http.application import Parts as HttpParts
+from services.sandbox.http.application import application
+from services.sandbox.http.server import serving
+from services.sandbox.usecases.later import Later
+from services.sandbox.usecases.mail import MailHost
+from services.sandbox.usecases.script import Script
+from services.sandbox.usecases.sms import SmsCentre
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where an opened sandbox listens, for those who asked for port 0."""
+
+    smtp: int
+    smpp: int
+    http: int
+
+
+async def setup(settings: Settings, stack: AsyncExitStack) -> Parts:
+    """Open the sandbox for `libs.chassis.run`; it has no gRPC services but health."""
+    ports = await opened(settings, stack)
+    log.info("sandbox_opened", smtp=ports.smtp, smpp=ports.smpp, http=ports.http)
+    return Parts()
+
+
+async def opened(settings: Settings, stack: AsyncExitStack) -> Ports:
+    """Open every server on the stack, and say on which ports they listen."""
+    script, records = Script(), MessageLog(settings.log_messages, settings.log_bytes)
+    later = await stack.enter_async_context(Later(settings.reactions_at_once))
+    mail = _mail_host(settings, stack, (script, records, later))
+    sms = SmsCentre(script, records, later)
+    centre = await _open_smpp(settings, stack, sms)
+    host, port = split_address(settings.smtp_listen)
+    tls, certificate = server_context(host)
+    login = Login(settings.smtp_username, settings.smtp_password.get_secret_value())
+    smtp = await SmtpServer.open((host, port), mail, login, tls)
+    stack.push_async_callback(smtp.close)
+    parts = HttpParts(
+        script, records, later, mail, sms, centre.deliver, lambda: _forget(sms, centre),
+        lambda: (centre.bound, centre.waiting), certificate,
+    )  # fmt: skip
+    http = serving(application(parts), split_address(settings.http_listen))
+    return Ports(smtp.port, centre.port, await stack.enter_async_context(http))
+
+
+def _forget(sms: SmsCentre, centre: SmppServer) -> None:
+    sms.forget()
+    centre.forget()
+
+
+def _mail_host(
+    settings: Settings, stack: AsyncExitStack, state: tuple[Script, MessageLog, Later]
+) -> MailHost:
+    browser = WebBrowser.open(settings.allowed_hosts(), settings.reactions_at_once)
+    stack.push_async_callback(browser.close)
+    postman = None
+    if settings.bounce_smtp:
+        postman = SmtpPostman(split_address(settings.bounce_smtp))
+        stack.push_async_callback(postman.close)
+    return MailHost(*state, browser, postman)
+
+
+async def _open_smpp(settings: Settings, stack: AsyncExitStack, sms: SmsCentre) -> SmppServer:
+    credentials = Credentials(settings.smpp_system_id, settings.smpp_password.get_secret_value())
+    server = SmppServer(split_address(settings.smpp_listen), sms, credentials)
+    sms.script.on_change.append(server.drop_if_down)
+    return await stack.enter_async_context(server)
