@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from libs.errors import InvalidFields, Violation
+
 
 def to_timestamp(moment: datetime | None) -> Timestamp | None:
     """A timestamp for a proto field; None leaves the field unset."""
@@ -14,8 +16,14 @@ def to_timestamp(moment: datetime | None) -> Timestamp | None:
     return stamp
 
 
-def from_timestamp(stamp: Timestamp) -> datetime | None:
-    """The aware instant of a set timestamp; None for an unset (zero) one."""
+def from_timestamp(stamp: Timestamp, field: str = "time") -> datetime | None:
+    """The aware instant of a set timestamp; None for an unset (zero) one.
+
+    Raises InvalidFields naming `field` when it lies outside the years 1 to 9999.
+    """
     if stamp.seconds == 0 and stamp.nanos == 0:
         return None
-    return stamp.ToDatetime(tzinfo=UTC)
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidFields([Violation(field, "is not a valid time")]) from error

@@ -48,13 +48,16 @@ def addresses(listens: Mapping[Deployable, Mapping[str, str]]) -> dict[str, str]
     """Return the variables by which each process finds the others.
 
     GRPC_LISTEN of `campaigns` is published as CAMPAIGNS_ADDR, HTTP_LISTEN of `links` as
-    LINKS_URL, any other <NAME>_LISTEN (a sandbox protocol) as <NAME>_ADDR. Workers are called
-    by nobody, metrics are scraped from outside: neither is published.
+    LINKS_URL, any other <NAME>_LISTEN (a sandbox protocol) as <NAME>_ADDR. Metrics are scraped
+    from outside and workers are called by nobody: neither is published, but for the worker's
+    INBOUND_MAIL_LISTEN, which the sandbox knows as BOUNCE_SMTP.
     """
     found: dict[str, str] = {}
     for deployable, ports in listens.items():
         if not deployable.is_worker:
             found.update(_published(deployable.service.upper(), ports))
+        elif "INBOUND_MAIL_LISTEN" in ports:
+            found["BOUNCE_SMTP"] = ports["INBOUND_MAIL_LISTEN"]
     return found
 
 
@@ -68,6 +71,8 @@ def exported(chosen: Mapping[str, str]) -> dict[str, str]:
     renamed = {
         "TOUCHPOINT_LINKS_URL": "LINKS_URL",
         "TOUCHPOINT_SANDBOX_URL": "SANDBOX_URL",
+        "TOUCHPOINT_SANDBOX_SMTP": "SMTP_ADDR",
+        "TOUCHPOINT_SANDBOX_SMPP": "SMPP_ADDR",
         "TOUCHPOINT_ACCESS_KEY_ID": "BOOTSTRAP_ACCESS_KEY_ID",
         "TOUCHPOINT_SECRET_ACCESS_KEY": "BOOTSTRAP_SECRET_ACCESS_KEY",
         "MONGO_URI": "MONGO_URI",

@@ -134,7 +134,9 @@ class Runs:
         if not totals.done:
             return False
         progress = await self.progress(activity)
-        if progress.open_count:
+        # The gateway's counts may be a second old, from before the last rows: they must hold
+        # every member before "none is open" means anything.
+        if progress.open_count or sum(progress.by_state.values()) < totals.targeted:
             return False
         await self._finish(activity, totals, progress, now)
         return True

@@ -23,6 +23,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from motor.motor_asyncio import AsyncIOMotorClient
 from touchpoint.analytics.v1 import analytics_service_pb2 as pb
 from touchpoint.analytics.v1.event_pb2 import Event, Session
@@ -50,28 +51,32 @@ class Site:
 
 @contextlib.contextmanager
 def site() -> Iterator[Site]:
-    with tempfile.TemporaryDirectory() as folder, servers.guarded_ledger(Path(folder) / "s") as own:
-        with servers.running_mongo(own) as mongo, servers.running_rabbit(own) as rabbit:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                address = f"127.0.0.1:{free.getsockname()[1]}"
-            process = subprocess.Popen(
-                [sys.executable, "-m", "services.analytics"],
-                env={
-                    **inherited(),
-                    "MONGO_URI": mongo.address,
-                    "AMQP_URL": rabbit.address,
-                    "GRPC_LISTEN": address,
-                    "PEER_TOKEN": PEER_TOKEN,
-                    "DRAIN_SECONDS": "0",
-                    "LOG_LEVEL": "WARNING",
-                },
-            )
-            try:
-                yield Site(mongo.address, rabbit.address, address, process)
-            finally:
-                process.send_signal(signal.SIGTERM)
-                process.wait(timeout=30)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        servers.guarded_ledger(Path(folder) / "s") as own,
+        servers.running_mongo(own) as mongo,
+        servers.running_rabbit(own) as rabbit,
+    ):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.analytics"],
+            env={
+                **inherited(),
+                "MONGO_URI": mongo.address,
+                "AMQP_URL": rabbit.address,
+                "GRPC_LISTEN": address,
+                "PEER_TOKEN": PEER_TOKEN,
+                "DRAIN_SECONDS": "0",
+                "LOG_LEVEL": "WARNING",
+            },
+        )
+        try:
+            yield Site(mongo.address, rabbit.address, address, process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=30)
 
 
 def event(number: int, seconds: int) -> Event:
@@ -111,7 +116,7 @@ async def ours(at: Site, database: Any, count: int, size: int, in_flight: int) -
     waiting = iter(requests(app_id, count, size))
     before = cpu(at.process.pid)
     async with aio.insecure_channel(at.address) as channel:
-        put = channel.unary_unary(METHOD)
+        put: Any = channel.unary_unary(METHOD)
         await channel.channel_ready()
         started = time.perf_counter()
 
@@ -121,7 +126,7 @@ async def ours(at: Site, database: Any, count: int, size: int, in_flight: int) -
 
         await asyncio.gather(*(feed() for _ in range(in_flight)))
         acknowledged = time.perf_counter() - started
-        while await counted(database, app_id) < count:
+        while await counted(database, app_id) < count:  # noqa: ASYNC110 - another process counts
             await asyncio.sleep(0.02)
     stored = time.perf_counter() - started
     assert await database["events"].count_documents({"app_id": app_id}) == count
@@ -146,7 +151,7 @@ def documents(count: int) -> list[dict[str, Any]]:
         one.event_id, one.application_id = f"event-{number:012d}-{app_id[:12]}", app_id
         one.client_id = f"client-{number // 100 * 10 + number % 10}"
         one.arrival_time.seconds = seconds
-    return [_document(record) for record in _records(batch)]
+    return [_document(record) for record in _records(batch.SerializeToString())]
 
 
 async def raw(collection: Any, count: int) -> tuple[float, float]:
@@ -174,10 +179,8 @@ def cpu(pid: int) -> float:
 
 
 async def ready(address: str) -> None:
-    from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
-
     async with aio.insecure_channel(address) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
+        stub: Any = health_pb2_grpc.HealthStub(channel)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with contextlib.suppress(aio.AioRpcError):

@@ -239,6 +239,14 @@ async def test_a_mail_arrives_byte_for_byte(box: Sandbox) -> None:
     assert found["envelope_from"] == mail.sender
 
 
+async def test_no_address_becomes_a_command_of_its_own(box: Sandbox) -> None:
+    evil = OutboundEmail("", "b@shop.example", "a@b.example>\r\nRSET\r\nRCPT TO:<x@y.example", b"x")
+    async with SmtpAdapter(mail_server(box, connections=1)) as adapter:
+        bad, good = await adapter.send([evil, mail_to("ok@mail.example")])
+    assert (bad.status, good.status) == (Status.PERMANENT_FAILURE, Status.SUCCESSFUL)
+    assert await box.counts("EMAIL") == {"ok@mail.example": 1}
+
+
 async def test_connections_are_reused(box: Sandbox) -> None:
     async with SmtpAdapter(mail_server(box, connections=2)) as adapter:
         for round_number in range(5):

@@ -1,7 +1,8 @@
 """One endpoints service for each test module, and stubs to it."""
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +89,15 @@ class Endpoints:
             pieces(), metadata=PEER
         )
         return answer.import_job
+
+
+async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
+    """Return once `check` is true, asked every 20 ms until the deadline."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if await check():
+                return
+            await asyncio.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Counting, streaming and explaining audiences over real RPCs on a real MongoDB."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +21,7 @@ from touchpoint.endpoints.v1 import endpoints_service_pb2 as endpoints_pb
 
 from libs.bus.publisher import Publisher, outgoing
 from libs.bus.topology import EVENTS
-from tests.integration.endpoints.conftest import Endpoints
+from tests.integration.endpoints.conftest import Endpoints, eventually
 from tests.support.running import refusal
 
 Filter = filters.EndpointFilter
@@ -213,15 +212,18 @@ async def test_events_move_the_last_activity_forward(
     batch = events_pb2.EventBatch(events=[event])
     publisher = Publisher(amqp_url, EVENTS, "test")
     await publisher.publish([outgoing("analytics.events", batch, "1")])
-    async with asyncio.timeout(20):
-        while await service.ids(app_id, active) != ["Seen"]:
-            await asyncio.sleep(0.05)
+
+    async def noticed() -> bool:
+        return await service.ids(app_id, active) == ["Seen"]
+
+    async def emptied() -> bool:
+        return (await service.count(app_id)).total_count == 0
+
+    await eventually(noticed)
     assert await service.ids(app_id, inactive) == ["quiet"]
     await service.put(app_id, "Seen", effective_date=long_ago)  # an update takes nothing back
     assert await service.ids(app_id, active) == ["Seen"]
     gone = applications_pb.ApplicationDeleted(application_id=app_id)
     await publisher.publish([outgoing("applications.deleted", gone, app_id)])
-    async with asyncio.timeout(20):
-        while (await service.count(app_id)).total_count:
-            await asyncio.sleep(0.05)
+    await eventually(emptied)
     await publisher.close()

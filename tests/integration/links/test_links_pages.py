@@ -60,7 +60,7 @@ class ChannelsDouble(channels_rpc.ChannelsServiceServicer):
     seen: list[channels_pb.PutSuppressedDestinationsRequest] = field(default_factory=list)
 
     async def PutSuppressedDestinations(  # noqa: N802 - an RPC's name
-        self, request: channels_pb.PutSuppressedDestinationsRequest, context: Any
+        self, request: channels_pb.PutSuppressedDestinationsRequest, _context: Any
     ) -> channels_pb.PutSuppressedDestinationsResponse:
         self.seen.append(request)
         return channels_pb.PutSuppressedDestinationsResponse(added_count=1)

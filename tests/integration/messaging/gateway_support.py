@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import aio_pika
-from google.rpc import error_details_pb2
 from grpc import aio
-from grpc_status import rpc_status
+from touchpoint.analytics.v1 import event_pb2, events_pb2
 from touchpoint.common.v1 import channel_pb2
 from touchpoint.messaging.v1 import (
     channels_service_pb2,
@@ -20,7 +19,7 @@ from touchpoint.messaging.v1 import (
     messaging_service_pb2_grpc,
 )
 
-from libs.bus.topology import CHANNELS, LANES, message_queue
+from libs.bus.topology import CHANNELS, EVENTS, LANES, message_queue
 from libs.chassis.run import started
 from libs.ids import new_id
 from libs.mongo.client import Database, new_client
@@ -29,10 +28,9 @@ from services.messaging.setup.gateway import setup_gateway
 from services.messaging.store.batches import BatchStore
 from services.messaging.store.ledger import LedgerStore
 from services.messaging.store.suppressions import SuppressionStore
+from tests.support.running import PEER_TOKEN, common
 
-PEER_TOKEN = "peer-token-of-the-tests"
 METADATA = (("authorization", f"Peer {PEER_TOKEN}"),)
-MASTER_KEY = "dGVzdHMtb25seS1tYXN0ZXIta2V5LTMyLWJ5dGVzISE="
 EMAIL = channel_pb2.CHANNEL_TYPE_EMAIL
 SMS = channel_pb2.CHANNEL_TYPE_SMS
 T = TypeVar("T")
@@ -60,8 +58,8 @@ class Gateway:
     def suppressions(self) -> SuppressionStore:
         return SuppressionStore(self.database)
 
-    async def published(self) -> list[message_pb2.SendBatch]:
-        """Take everything that waits in the four lanes."""
+    async def published(self, dispatch_id: str = "") -> list[message_pb2.SendBatch]:
+        """Take everything that waits in the four lanes; returns what is of the dispatch."""
         connection = await aio_pika.connect(self.amqp_url)
         found = []
         async with connection:
@@ -70,13 +68,34 @@ class Gateway:
                 queue = await channel.get_queue(name)
                 while (one := await queue.get(fail=False, no_ack=True)) is not None:
                     found.append(message_pb2.SendBatch.FromString(one.body))
-        return found
+        # The clock may feed what an earlier test left behind.
+        return [batch for batch in found if dispatch_id in {"", batch.dispatch_id}]
 
-    async def published_ids(self) -> list[str]:
+    async def published_ids(self, dispatch_id: str = "") -> list[str]:
         """Ids of the messages that wait in the lanes, in order, repeats included."""
         return sorted(
-            one.message_id for batch in await self.published() for one in batch.recipients
+            one.message_id
+            for batch in await self.published(dispatch_id)
+            for one in batch.recipients
         )
+
+    @asynccontextmanager
+    async def hearing(self) -> AsyncIterator[Callable[[], Awaitable[list[event_pb2.Event]]]]:
+        """Listen to the events of messaging; the function lent takes those that came."""
+        connection = await aio_pika.connect(self.amqp_url)
+        async with connection:
+            channel = await connection.channel()
+            exchange = await channel.get_exchange(EVENTS.name)
+            queue = await channel.declare_queue(exclusive=True)
+            await queue.bind(exchange, "messaging.events")
+
+            async def heard() -> list[event_pb2.Event]:
+                found: list[event_pb2.Event] = []
+                while (one := await queue.get(fail=False, no_ack=True)) is not None:
+                    found += events_pb2.EventBatch.FromString(one.body).events
+                return found
+
+            yield heard
 
     async def rows(self, dispatch_id: str) -> dict[str, dict[str, Any]]:
         """Ledger documents of a dispatch by address and endpoint id, such as `a@x.example/e1`."""
@@ -88,16 +107,7 @@ class Gateway:
 async def running_gateway(
     mongo_uri: str, amqp_url: str, prefix: str, **more: Any
 ) -> AsyncIterator[Gateway]:
-    settings = Settings(
-        mongo_uri=mongo_uri,
-        amqp_url=amqp_url,
-        database_prefix=prefix,
-        peer_token=PEER_TOKEN,
-        master_key=MASTER_KEY,
-        grpc_listen="127.0.0.1:0",
-        drain_seconds=0,
-        **{"clock_tick_seconds": 0.05, **more},
-    )
+    settings = Settings(**common(mongo_uri, amqp_url, prefix, clock_tick_seconds=0.05, **more))
     client = new_client(mongo_uri, "gateway-tests")
     try:
         async with (
@@ -187,28 +197,9 @@ def submission(
     )
 
 
-async def until(claim: Callable[[], Awaitable[T]], seconds: float = 10.0) -> T:
+async def until(claim: Callable[[], Awaitable[T]], seconds: float = 30.0) -> T:
     """Ask until the answer is true; fails when the time is over."""
     async with asyncio.timeout(seconds):
         while not (answer := await claim()):  # noqa: ASYNC110 - a state, no event
             await asyncio.sleep(0.02)
     return answer
-
-
-def bad_fields(error: aio.AioRpcError) -> set[str]:
-    """The fields that a refusal names."""
-    status = rpc_status.from_call(error)
-    bad = error_details_pb2.BadRequest()
-    for detail in status.details:
-        if detail.Unpack(bad):
-            return {one.field for one in bad.field_violations}
-    return set()
-
-
-def reason_of(error: aio.AioRpcError) -> str:
-    status = rpc_status.from_call(error)
-    info = error_details_pb2.ErrorInfo()
-    for detail in status.details:
-        if detail.Unpack(info):
-            return str(info.reason)
-    return ""

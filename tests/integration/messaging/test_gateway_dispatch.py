@@ -6,10 +6,14 @@ from datetime import UTC, datetime, timedelta
 import grpc
 import pytest
 from grpc import aio
+from touchpoint.applications.v1 import events_pb2 as applications_events
+from touchpoint.common.v1 import channel_pb2
 from touchpoint.messaging.v1 import dispatch_service_pb2 as pb
 from touchpoint.messaging.v1 import message_pb2
 from touchpoint.messaging.v1 import messaging_service_pb2 as messaging_pb
 
+from libs.bus.publisher import Publisher, outgoing
+from libs.bus.topology import EVENTS
 from libs.ids import derived_id, new_id
 from services.messaging.clients.outbox import Cuts, Frame
 from services.messaging.domain.ledger import Origin, Outcome, State
@@ -19,7 +23,6 @@ from tests.integration.messaging.gateway_support import (
     METADATA,
     SMS,
     Gateway,
-    bad_fields,
     email_channel,
     new_dispatch,
     recipients,
@@ -27,6 +30,7 @@ from tests.integration.messaging.gateway_support import (
     submission,
     until,
 )
+from tests.support.running import refusal
 
 pytestmark = pytest.mark.servers
 HOLD, RELEASE, CANCEL = (
@@ -68,7 +72,7 @@ async def test_recipients_are_queued_once_however_often_they_are_submitted(
     again = await gateway.dispatch.SubmitRecipients(request, metadata=METADATA)
     assert (first.queued_count, first.repeated_count) == (250, 0)
     assert (again.queued_count, again.repeated_count) == (0, 250)
-    batches = await gateway.published()
+    batches = await gateway.published(dispatch_id)
     ids = [one.message_id for batch in batches for one in batch.recipients]
     assert [len(batch.recipients) for batch in batches] == [100, 100, 50]
     assert sorted(set(ids)) == sorted(ids)
@@ -86,7 +90,7 @@ async def test_a_repeat_cut_otherwise_queues_only_what_is_new(gateway: Gateway) 
     shifted = submission(app_id, dispatch_id, recipients(150, first=50))
     answer = await gateway.dispatch.SubmitRecipients(shifted, metadata=METADATA)
     assert (answer.queued_count, answer.repeated_count) == (50, 100)
-    ids = await gateway.published_ids()
+    ids = await gateway.published_ids(dispatch_id)
     assert len(ids) == len(set(ids)) == 50
 
 
@@ -105,7 +109,7 @@ async def test_an_address_of_two_endpoints_gets_one_message(gateway: Gateway) ->
             submission(app_id, dispatch_id, [later]), metadata=METADATA
         )
         assert (answer.duplicate_count, answer.repeated_count) == expected
-    assert len(await gateway.published_ids()) == 1
+    assert len(await gateway.published_ids(dispatch_id)) == 1
     rows = await gateway.rows(dispatch_id)
     assert rows["Ann@Shop.example/e1"]["state"] == "QUEUED"
     for key in ("ann@shop.example/e2", "ann@shop.example /e3"):
@@ -125,15 +129,26 @@ async def test_who_gets_nothing_is_in_the_ledger_with_the_reason(gateway: Gatewa
     request.groups.add(treatment_id="7", channel_type=SMS).recipients.add(
         endpoint_id="e8", address="+12065550142"
     )
-    for _ in range(2):
-        await gateway.dispatch.SubmitRecipients(request, metadata=METADATA)
+    async with gateway.hearing() as heard:
+        for _ in range(2):
+            await gateway.dispatch.SubmitRecipients(request, metadata=METADATA)
+        events = await heard()
+    told = {one.event_id: one for one in events}
+    assert len(events) == 2 * len(told)  # a repeat tells the same events again
+    assert {(e.client_id, e.attributes["campaign_send_status"]) for e in told.values()} == {
+        ("no-address", "FAILURE_PERMANENT"),
+        ("e9", "HOLDOUT"),
+        ("e8", "UNSUPPORTED_CHANNEL"),
+    }
+    campaign_id = f"campaign-of-{dispatch_id}"
+    assert {e.attributes["campaign_id"] for e in told.values()} == {campaign_id}
     rows = await gateway.rows(dispatch_id)
     assert {key: row["reason"] for key, row in rows.items()} == {
         "/no-address": "MISSING_ADDRESS",
         "/e9": "HOLDOUT",
         "+12065550142/e8": "CHANNEL_MISMATCH",
     }
-    assert await gateway.published() == []
+    assert await gateway.published(dispatch_id) == []
 
 
 def cuts_for(dispatch_id: str, app_id: str, count: int) -> Cuts:
@@ -155,7 +170,7 @@ async def test_a_crash_before_the_rows_leaves_nothing_but_a_repeat_that_works(
     )
     assert answer.queued_count == 3
     # The clock may have been as quick as the caller; a repeat in the queue is no repeat of a send.
-    assert len(set(await gateway.published_ids())) == 3
+    assert len(set(await gateway.published_ids(dispatch_id))) == 3
     assert await states(gateway, dispatch_id) == {"QUEUED": 3}
 
 
@@ -166,15 +181,15 @@ async def test_a_crash_before_publishing_is_finished_by_the_clock(gateway: Gatew
     cut = cuts.cuts[0]
     # The last recipient's row belongs to another batch: this one must not send it.
     shared = _shared(cut.frame, cut.batch.batch_id)
-    entries = [(*one, State.QUEUED, "") for one in cut.recipients]
-    await gateway.ledger.insert([(shared, entries[:3])])  # type: ignore[list-item]
-    await gateway.ledger.insert([(_shared(cut.frame, "another"), entries[3:])])  # type: ignore[list-item]
+    entries = cut.recipients
+    await gateway.ledger.insert([(shared, entries[:3])])
+    await gateway.ledger.insert([(_shared(cut.frame, "another"), entries[3:])])
     await gateway.batches.insert([cut.batch])
 
     found: list[str] = []
 
     async def fed() -> bool:
-        found.extend(await gateway.published_ids())
+        found.extend(await gateway.published_ids(dispatch_id))
         return len(found) >= 3
 
     await until(fed)
@@ -199,18 +214,18 @@ async def test_hold_release_and_cancel(gateway: Gateway) -> None:
     await gateway.dispatch.SubmitRecipients(
         submission(app_id, dispatch_id, recipients(5)), metadata=METADATA
     )
-    ids = await gateway.published_ids()
+    ids = await gateway.published_ids(dispatch_id)
     await control(gateway, app_id, dispatch_id, HOLD)
     # What a worker does with the batch while the dispatch is on hold:
     await gateway.ledger.close_unclaimed([Outcome(one, State.HELD) for one in ids])
     assert await states(gateway, dispatch_id) == {"HELD": 5}
-    assert await gateway.published_ids() == []
+    assert await gateway.published_ids(dispatch_id) == []
 
     await control(gateway, app_id, dispatch_id, RELEASE)
     found: list[str] = []
 
     async def released() -> bool:
-        found.extend(await gateway.published_ids())
+        found.extend(await gateway.published_ids(dispatch_id))
         return len(found) >= 5
 
     await until(released)
@@ -231,7 +246,7 @@ async def test_a_retry_is_fed_when_it_is_due_and_not_before(gateway: Gateway) ->
     await gateway.dispatch.SubmitRecipients(
         submission(app_id, dispatch_id, recipients(2)), metadata=METADATA
     )
-    ids = await gateway.published_ids()
+    ids = await gateway.published_ids(dispatch_id)
     await gateway.ledger.resolve_and_claim([], "", ids, "t1", 30)
     now = await gateway.ledger.now()
     await gateway.ledger.resolve_and_claim(
@@ -247,7 +262,7 @@ async def test_a_retry_is_fed_when_it_is_due_and_not_before(gateway: Gateway) ->
     found: list[str] = []
 
     async def fed() -> bool:
-        found.extend(await gateway.published_ids())
+        found.extend(await gateway.published_ids(dispatch_id))
         return bool(found)
 
     await until(fed)
@@ -262,7 +277,7 @@ async def test_a_lost_worker_leaves_promotional_rows_to_an_operator(gateway: Gat
     await gateway.dispatch.SubmitRecipients(
         submission(app_id, dispatch_id, recipients(3)), metadata=METADATA
     )
-    ids = await gateway.published_ids()
+    ids = await gateway.published_ids(dispatch_id)
     claimed = await gateway.ledger.resolve_and_claim([], "", ids, "dead", 0.05)
     assert claimed.message_ids == set(ids)
 
@@ -270,7 +285,7 @@ async def test_a_lost_worker_leaves_promotional_rows_to_an_operator(gateway: Gat
         return await states(gateway, dispatch_id) == {"UNKNOWN": 3}
 
     await until(unknown)
-    assert await gateway.published_ids() == []
+    assert await gateway.published_ids(dispatch_id) == []
 
     async def resolve(action: int, only: list[str]) -> int:
         request = messaging_pb.ResolveUnknownMessagesRequest(
@@ -288,7 +303,7 @@ async def test_a_lost_worker_leaves_promotional_rows_to_an_operator(gateway: Gat
     found: list[str] = []
 
     async def resent() -> bool:
-        found.extend(await gateway.published_ids())
+        found.extend(await gateway.published_ids(dispatch_id))
         return len(found) >= 2
 
     await until(resent)
@@ -306,12 +321,12 @@ async def test_a_lost_worker_leaves_transactional_rows_to_be_sent_again(gateway:
     await gateway.dispatch.SubmitRecipients(
         submission(app_id, dispatch_id, recipients(2)), metadata=METADATA
     )
-    ids = await gateway.published_ids()
+    ids = await gateway.published_ids(dispatch_id)
     await gateway.ledger.resolve_and_claim([], "", ids, "dead", 0.05)
     found: list[str] = []
 
     async def resent() -> bool:
-        found.extend(await gateway.published_ids())
+        found.extend(await gateway.published_ids(dispatch_id))
         return len(found) >= 2
 
     await until(resent)
@@ -326,7 +341,7 @@ async def test_rows_whose_queue_message_was_lost_are_fed_again(gateway: Gateway)
     await gateway.dispatch.SubmitRecipients(
         submission(app_id, dispatch_id, recipients(3)), metadata=METADATA
     )
-    ids = await gateway.published_ids()  # the broker has lost them
+    ids = await gateway.published_ids(dispatch_id)  # the broker has lost them
     await gateway.ledger.resolve_and_claim([], "", ids[:1], "t", 30)
     await gateway.ledger.resolve_and_claim([Outcome(ids[0], State.SENT)], "t", [], "", 30)
     await gateway.database["batches"].update_many(
@@ -335,7 +350,7 @@ async def test_rows_whose_queue_message_was_lost_are_fed_again(gateway: Gateway)
     found: list[str] = []
 
     async def fed() -> bool:
-        found.extend(await gateway.published_ids())
+        found.extend(await gateway.published_ids(dispatch_id))
         return len(found) >= 2
 
     await until(fed)
@@ -348,7 +363,7 @@ async def test_a_finished_batch_is_forgotten(gateway: Gateway) -> None:
     await gateway.dispatch.SubmitRecipients(
         submission(app_id, dispatch_id, recipients(2)), metadata=METADATA
     )
-    ids = await gateway.published_ids()
+    ids = await gateway.published_ids(dispatch_id)
     await gateway.ledger.resolve_and_claim([], "", ids, "t", 30)
     await gateway.ledger.resolve_and_claim([Outcome(i, State.SENT) for i in ids], "t", [], "", 30)
     where = {"dispatch_id": dispatch_id}
@@ -370,7 +385,7 @@ async def test_what_waits_too_long_expires(gateway: Gateway) -> None:
     await gateway.dispatch.SubmitRecipients(
         submission(app_id, dispatch_id, recipients(3)), metadata=METADATA
     )
-    ids = await gateway.published_ids()
+    ids = await gateway.published_ids(dispatch_id)
     await gateway.ledger.close_unclaimed([Outcome(ids[0], State.HELD)])
     await gateway.ledger.resolve_and_claim([], "", ids[1:2], "t", 30)
     await gateway.ledger.resolve_and_claim([Outcome(ids[1], State.SENT)], "t", [], "", 30)
@@ -378,7 +393,16 @@ async def test_what_waits_too_long_expires(gateway: Gateway) -> None:
     async def expired() -> bool:
         return await states(gateway, dispatch_id) == {"SKIPPED": 2, "SENT": 1}
 
-    await until(expired)
+    found: list[str] = []
+
+    async def told() -> bool:
+        found.extend(event.attributes["campaign_send_status"] for event in await heard())
+        return len(found) >= 2
+
+    async with gateway.hearing() as heard:
+        await until(expired)
+        await until(told)
+    assert found == ["EXPIRED", "EXPIRED"]
     rows = await gateway.ledger.rows_of(ids[:1])
     assert rows[ids[0]].reason == "EXPIRED"
 
@@ -437,7 +461,9 @@ async def test_bad_input_names_every_bad_field(gateway: Gateway) -> None:
         application_id=new_id(),
         messages_per_second=-1,
         contents=[
-            pb.DispatchContent(channel_type=3, content=message_pb2.MessageContent()),
+            pb.DispatchContent(
+                channel_type=channel_pb2.CHANNEL_TYPE_APNS, content=message_pb2.MessageContent()
+            ),
             pb.DispatchContent(
                 channel_type=EMAIL,
                 content=message_pb2.MessageContent(sms=message_pb2.SmsContent(body="x")),
@@ -447,7 +473,7 @@ async def test_bad_input_names_every_bad_field(gateway: Gateway) -> None:
     with pytest.raises(aio.AioRpcError) as refused:
         await gateway.dispatch.CreateDispatch(create, metadata=METADATA)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert bad_fields(refused.value) == {
+    assert refusal(refused.value).fields == {
         "dispatch_id",
         "messages_per_second",
         "contents[0].channel_type",
@@ -459,7 +485,7 @@ async def test_bad_input_names_every_bad_field(gateway: Gateway) -> None:
     )
     with pytest.raises(aio.AioRpcError) as refused:
         await gateway.dispatch.SubmitRecipients(submit, metadata=METADATA)
-    assert bad_fields(refused.value) == {
+    assert refusal(refused.value).fields == {
         "application_id",
         "dispatch_id",
         "groups",
@@ -477,7 +503,7 @@ async def test_applications_do_not_see_each_other(gateway: Gateway) -> None:
     await gateway.dispatch.SubmitRecipients(
         submission(mine, dispatch_id, recipients(1)), metadata=METADATA
     )
-    message_id = (await gateway.published_ids())[0]
+    message_id = (await gateway.published_ids(dispatch_id))[0]
     calls = [
         gateway.dispatch.GetDispatch(
             pb.GetDispatchRequest(application_id=other, dispatch_id=dispatch_id), metadata=METADATA
@@ -495,16 +521,14 @@ async def test_applications_do_not_see_each_other(gateway: Gateway) -> None:
             await call
         assert refused.value.code() is grpc.StatusCode.NOT_FOUND
     for app_id, expected in ((mine, 1), (other, 0)):
-        for condition in (
-            {"dispatch_id": dispatch_id},
-            {"endpoint_id": "e0"},
-            {"campaign_id": f"campaign-of-{dispatch_id}"},
+        ask = messaging_pb.ListMessagesRequest
+        for request in (
+            ask(application_id=app_id, dispatch_id=dispatch_id),
+            ask(application_id=app_id, endpoint_id="e0"),
+            ask(application_id=app_id, campaign_id=f"campaign-of-{dispatch_id}"),
         ):
-            answer = await gateway.messaging.ListMessages(
-                messaging_pb.ListMessagesRequest(application_id=app_id, **condition),
-                metadata=METADATA,
-            )
-            assert len(answer.messages) == expected, condition
+            answer = await gateway.messaging.ListMessages(request, metadata=METADATA)
+            assert len(answer.messages) == expected, request
 
 
 async def test_pages_hold_every_message_once(gateway: Gateway) -> None:
@@ -513,7 +537,7 @@ async def test_pages_hold_every_message_once(gateway: Gateway) -> None:
     await gateway.dispatch.SubmitRecipients(
         submission(app_id, dispatch_id, recipients(23)), metadata=METADATA
     )
-    ids = await gateway.published_ids()
+    ids = await gateway.published_ids(dispatch_id)
     await gateway.ledger.resolve_and_claim([], "", ids[:9], "t", 30)
     seen: list[str] = []
     token, pages = "", 0
@@ -537,3 +561,40 @@ async def test_pages_hold_every_message_once(gateway: Gateway) -> None:
         metadata=METADATA,
     )
     assert sorted(one.message_id for one in claimed.messages) == ids[:9]
+
+
+async def test_a_deleted_application_is_forgotten(gateway: Gateway) -> None:
+    gone, other = new_id(), new_id()
+    for app_id in (gone, other):
+        await email_channel(gateway, app_id)
+        dispatch_id = await new_dispatch(gateway, app_id)
+        await gateway.dispatch.SubmitRecipients(
+            submission(app_id, dispatch_id, recipients(2)), metadata=METADATA
+        )
+        await gateway.suppressions.record(app_id, ["e1"])
+    await gateway.published()
+    event = applications_events.ApplicationDeleted(application_id=gone)
+    publisher = Publisher(gateway.amqp_url, EVENTS, "tests")
+    await publisher.publish([outgoing("applications.deleted", event, new_id())])
+    await publisher.close()
+
+    async def held(app_id: str) -> dict[str, int]:
+        names = ("messages", "batches", "dispatches", "contents", "channels")
+        found = {
+            name: await gateway.database[name].count_documents({"app_id": app_id}) for name in names
+        }
+        blocked = await gateway.suppressions.blocked(app_id, "EMAIL", ["e1"], [])
+        return found | {"optouts": len(blocked.endpoint_ids)}
+
+    async def forgotten() -> bool:
+        return not any((await held(gone)).values())
+
+    await until(forgotten)
+    assert await held(other) == {
+        "messages": 2,
+        "batches": 1,
+        "dispatches": 1,
+        "contents": 2,
+        "channels": 1,
+        "optouts": 1,
+    }

@@ -50,18 +50,19 @@ def test_addresses_are_published_under_the_names_peers_read(tmp_path: Path) -> N
     gateway, worker, sandbox = table(
         tmp_path,
         "messaging-gateway: GRPC_LISTEN=x METRICS_LISTEN=x run gateway\n"
-        "email: GRPC_LISTEN=x run worker --channel email\n"
+        "email: GRPC_LISTEN=x INBOUND_MAIL_LISTEN=x run worker --channel email\n"
         "sandbox: HTTP_LISTEN=x SMTP_LISTEN=x run\n",
     )
     listens = {
         gateway: {"GRPC_LISTEN": "h:1", "METRICS_LISTEN": "h:2"},
-        worker: {"GRPC_LISTEN": "h:3"},
+        worker: {"GRPC_LISTEN": "h:3", "INBOUND_MAIL_LISTEN": "h:6"},
         sandbox: {"HTTP_LISTEN": "h:4", "SMTP_LISTEN": "h:5"},
     }
     assert environment.addresses(listens) == {
         "MESSAGING_ADDR": "h:1",
         "SANDBOX_URL": "http://h:4",
         "SMTP_ADDR": "h:5",
+        "BOUNCE_SMTP": "h:6",
     }
 
 
@@ -106,6 +107,8 @@ def test_exports_cover_every_service_a_client_speaks_to() -> None:
     assert {name for name in exports if not name.startswith("TOUCHPOINT_GRPC_")} == {
         "TOUCHPOINT_LINKS_URL",
         "TOUCHPOINT_SANDBOX_URL",
+        "TOUCHPOINT_SANDBOX_SMTP",
+        "TOUCHPOINT_SANDBOX_SMPP",
         "TOUCHPOINT_ACCESS_KEY_ID",
         "TOUCHPOINT_SECRET_ACCESS_KEY",
         "MONGO_URI",

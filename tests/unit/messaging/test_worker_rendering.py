@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from touchpoint.common.v1 import channel_pb2
 from touchpoint.endpoints.v1 import endpoint_pb2
@@ -12,6 +12,7 @@ from touchpoint.messaging.v1 import message_pb2
 from services.messaging.consumer.decoding import endpoint_reader, recipients_of, words_of, work_of
 from services.messaging.domain.ledger import Reason
 from services.messaging.domain.rendering import Content, Rendered, RenderingFailed, Source, Values
+from services.messaging.domain.work import is_sendable
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ENDPOINT = endpoint_pb2.Endpoint(
@@ -43,6 +44,7 @@ def said(
     recipient: dict[str, object] | None = None,
     message: dict[str, str] | None = None,
     defaults: dict[str, str] | None = None,
+    *,
     skip: bool = False,
 ) -> str:
     content = Content(
@@ -115,7 +117,7 @@ def test_a_missing_value_is_empty_or_a_reason_to_skip() -> None:
         ("Ж" * 631, False),
     ],
 )
-def test_texts_have_a_greatest_length(text: str, fits: bool) -> None:
+def test_texts_have_a_greatest_length(text: str, *, fits: bool) -> None:
     content = Content(Source("SMS", "{{{T}}}", substitutions={"T": text}))
     if fits:
         assert content.render(Values(), NOW).text == text
@@ -176,6 +178,7 @@ def test_mails_have_a_greatest_size() -> None:
     st.dictionaries(st.sampled_from(["A", "B"]), st.text(min_size=1)),
     st.dictionaries(st.sampled_from(["A", "B"]), st.text(min_size=1)),
 )
+@settings(deadline=None)
 def test_layers_win_in_their_order(
     own: dict[str, str],
     message: dict[str, str],
@@ -241,3 +244,23 @@ def test_contents_are_decoded() -> None:
     assert words.sender_id == "SHOP"
     assert words.content.variables == {("A",)}
     assert words.content.render(Values(), NOW).text == "Hi x"
+
+
+@pytest.mark.parametrize(
+    ("channel", "address", "fine"),
+    [
+        ("EMAIL", "ann@mail.example", True),
+        ("EMAIL", "ünï@mail.example", True),
+        ("EMAIL", "a b@mail.example", False),
+        ("EMAIL", "a@b@mail.example", False),
+        ("EMAIL", "a@b.example>\r\nDATA", False),
+        ("EMAIL", "a@b.example\n", False),
+        ("EMAIL", "@b.example", False),
+        ("SMS", "+4915112345678", True),
+        ("SMS", "12345", True),
+        ("SMS", "call me", False),
+        ("SMS", "+49\n", False),
+    ],
+)
+def test_addresses_that_can_stand_in_a_command(channel: str, address: str, *, fine: bool) -> None:
+    assert is_sendable(channel, address) is fine

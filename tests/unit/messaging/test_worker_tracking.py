@@ -4,7 +4,7 @@ import html
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from touchpoint.messaging.v1 import link_token_pb2
 
@@ -90,6 +90,7 @@ def test_only_the_last_body_end_counts() -> None:
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_no_page_is_too_odd(page: str) -> None:
     assert "<img" in tracked(page, LINKS)
 

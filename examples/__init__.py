@@ -1,0 +1,1 @@
+"""Programs that use Touchpoint as its users do: through the public services only."""

@@ -1,0 +1,1 @@
+"""Owns events and the figures made of them: intake, store, counters, KPIs."""

@@ -1,0 +1,1 @@
+"""What an event may look like, how events are counted, and what figures mean; pure."""

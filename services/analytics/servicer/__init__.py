@@ -1,0 +1,1 @@
+"""RPC edges of the analytics service."""

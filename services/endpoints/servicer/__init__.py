@@ -1,0 +1,1 @@
+"""The RPC edge of the endpoints service: decode, call, encode."""

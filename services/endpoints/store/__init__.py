@@ -1,0 +1,1 @@
+"""Endpoints, import jobs and their files in MongoDB."""

@@ -1,0 +1,1 @@
+"""Operations that span stores and other services: writing endpoints, running imports."""

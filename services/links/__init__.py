@@ -1,0 +1,1 @@
+"""Owns the public pages behind signed links: pixel, redirect, unsubscribe."""

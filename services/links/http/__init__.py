@@ -1,0 +1,1 @@
+"""HTTP edge: the public pages and the server they run on."""

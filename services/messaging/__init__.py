@@ -1,0 +1,1 @@
+"""Direct sends, the ledger, the limiter and the channel workers that hand messages to providers."""

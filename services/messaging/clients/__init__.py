@@ -1,0 +1,1 @@
+"""What this service says to others: calls to peer services, send batches, events."""

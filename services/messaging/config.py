@@ -1,0 +1,38 @@
+"""Settings of the gateway and of the channel workers."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from libs.chassis.config import Settings as ChassisSettings
+
+
+class Settings(ChassisSettings):
+    """What messaging alone needs."""
+
+    account_sms_rate: int = Field(default=20, ge=1)
+    """Message parts a second of channels without a rate of their own (spec 12.0 X1)."""
+    clock_tick_seconds: float = Field(default=0.5, gt=0)
+    """How often the gateway looks for due retries, ended leases and unpublished batches."""
+    claim_lease_seconds: float = Field(default=30.0, ge=1)
+    """How long a worker may take from a claim to its outcome."""
+    provider_timeout_seconds: float = Field(default=20.0, gt=0)
+    """How long a provider may take over one window; less than the lease."""
+    email_delivered_on_acceptance: bool = True
+    """Whether a mail counts as delivered when the mail server takes it: few tell more."""
+    inbound_mail_listen: str = ""
+    """Where the email worker takes bounces and complaints (host:port, SMTP); empty takes none."""
+    smtp_addr: str = "127.0.0.1:25"
+    """The installation's own mail server, for channels that name none."""
+    smtp_security: Literal["STARTTLS", "TLS", "NONE"] = "NONE"
+    """How the connection to it is protected; NONE suits a relay on the same host."""
+    smpp_addr: str = "127.0.0.1:2775"
+    """The installation's own SMS centre, for channels that name none."""
+    smpp_system_id: str = "sandbox"
+    smpp_password: SecretStr = SecretStr("sandbox")
+    null_provider: bool = False
+    """True hands messages to nobody and calls them sent. For benchmarks only."""
+
+    def link_key(self) -> bytes:
+        """Key of the signatures in links; the links service has the same."""
+        return self.link_signing_key.get_secret_value().encode()

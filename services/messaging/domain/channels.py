@@ -1,0 +1,224 @@
+"""Channels: their settings, what may be wrong with them, and the rates they send at."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parseaddr
+from enum import StrEnum
+from typing import Final
+
+from libs.errors import Violations
+from services.messaging.domain.limits import Limit
+from services.messaging.domain.recipients import EMAIL, SMS, address_fault, domain_fault
+
+ACCOUNT_SMS_RATE: Final = 20
+"""Message parts a second of the whole installation (spec 12.0 X1)."""
+DIRECT_CHANNELS: Final = frozenset({EMAIL, SMS})
+_MOST_CONNECTIONS: Final = 50
+_DEFAULT_CONNECTIONS: Final = 4
+_MOST_WINDOW: Final = 16
+_DEFAULT_WINDOW: Final = 10
+_MOST_RATE: Final = 20_000
+_LONGEST_REPLY: Final = 1600  # spec 7.5
+_SENDER_ID: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 _-]{1,11}")  # spec 6.4
+_SHORT_CODE: Final = re.compile(r"[0-9]{3,8}")
+_SELECTOR: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+
+
+class Security(StrEnum):
+    """How a connection to a mail server is protected."""
+
+    STARTTLS = "STARTTLS"
+    TLS = "TLS"
+    NONE = "NONE"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatus:
+    """What all channels have in common. `configured` is False once its settings were dropped."""
+
+    app_id: str
+    channel_type: str
+    enabled: bool
+    has_credential: bool
+    version: int
+    create_time: datetime
+    update_time: datetime
+    configured: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """A mail server. An empty host means the installation's own (`SMTP_ADDR`)."""
+
+    host: str = ""
+    port: int = 0
+    security: Security = Security.STARTTLS
+    username: str = ""
+    password: str = field(default="", repr=False)
+    verify_certificate: bool = True
+    connections: int = _DEFAULT_CONNECTIONS
+    return_path_domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dkim:
+    """A DKIM key (RFC 6376); no selector means that mail is not signed."""
+
+    selector: str = ""
+    private_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EmailChannel:
+    """Settings of the email channel."""
+
+    enabled: bool
+    from_address: str
+    identity: str = ""
+    smtp: Smtp = field(default_factory=Smtp)
+    dkim: Dkim = field(default_factory=Dkim)
+    messages_per_second: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Smpp:
+    """An SMPP 3.4 server. An empty host means the installation's own (`SMPP_ADDR`)."""
+
+    host: str = ""
+    port: int = 0
+    system_id: str = ""
+    password: str = field(default="", repr=False)
+    system_type: str = ""
+    window: int = _DEFAULT_WINDOW
+    tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """Answers to keywords; empty ones take the default."""
+
+    stop: str = ""
+    help: str = ""
+    start: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SmsChannel:
+    """Settings of the SMS channel."""
+
+    enabled: bool
+    sender_id: str = ""
+    origination_number: str = ""
+    smpp: Smpp = field(default_factory=Smpp)
+    parts_per_second: int = 0
+    replies: Replies = field(default_factory=Replies)
+
+
+def connections_of(asked: int) -> int:
+    """Connections kept open by a worker; 0 means four."""
+    return asked or _DEFAULT_CONNECTIONS
+
+
+def window_of(asked: int) -> int:
+    """Submits without answer at a time; 0 means ten."""
+    return asked or _DEFAULT_WINDOW
+
+
+def check_email(channel: EmailChannel) -> Violations:
+    """Every field of the settings that is wrong, by its name in `EmailChannel`."""
+    found = Violations()
+    fault = address_fault(EMAIL, parseaddr(channel.from_address)[1])
+    found.check(not fault, "from_address", fault)
+    if channel.identity:
+        found.check(not domain_fault(channel.identity), "identity", "must be a domain")
+    smtp = channel.smtp
+    _check_server(found, "smtp", smtp.host, smtp.port)
+    found.check(
+        0 <= smtp.connections <= _MOST_CONNECTIONS,
+        "smtp.connections",
+        f"must be 0 to {_MOST_CONNECTIONS}",
+    )
+    if smtp.return_path_domain:
+        fault = domain_fault(smtp.return_path_domain)
+        found.check(not fault, "smtp.return_path_domain", "must be a domain")
+    found.check(not smtp.password or smtp.username, "smtp.username", "is needed beside a password")
+    _check_dkim(found, channel)
+    _check_rate(found, "messages_per_second", channel.messages_per_second)
+    return found
+
+
+def check_sms(channel: SmsChannel) -> Violations:
+    """Every field of the settings that is wrong, by its name in `SmsChannel`."""
+    found = Violations()
+    if channel.sender_id:
+        found.check(is_sender_id(channel.sender_id), "sender_id", SENDER_ID_RULE)
+    if channel.origination_number:
+        fine = is_origination_number(channel.origination_number)
+        found.check(fine, "origination_number", ORIGINATION_RULE)
+    _check_server(found, "smpp", channel.smpp.host, channel.smpp.port)
+    found.check(
+        0 <= channel.smpp.window <= _MOST_WINDOW, "smpp.window", f"must be 0 to {_MOST_WINDOW}"
+    )
+    _check_rate(found, "parts_per_second", channel.parts_per_second)
+    for name in ("stop", "help", "start"):
+        fine = len(getattr(channel.replies, name)) <= _LONGEST_REPLY
+        found.check(fine, f"replies.{name}", f"is longer than {_LONGEST_REPLY} characters")
+    return found
+
+
+SENDER_ID_RULE: Final = "must be up to 11 letters and digits with a letter among them"
+ORIGINATION_RULE: Final = "must be a phone number in E.164 form or a short code"
+
+
+def is_sender_id(sender_id: str) -> bool:
+    """Whether it is an alphanumeric sender (spec 6.4)."""
+    return bool(_SENDER_ID.fullmatch(sender_id))
+
+
+def is_origination_number(number: str) -> bool:
+    """Whether it is a phone number or a short code."""
+    return bool(_SHORT_CODE.fullmatch(number)) or not address_fault(SMS, number)
+
+
+def sms_limit(app_id: str, parts_per_second: int, account_rate: int) -> Limit:
+    """The limit text messages of a channel pass: its own rate, else the installation's.
+
+    A channel with a rate of its own has a provider's account of its own.
+    """
+    if parts_per_second:
+        return Limit(f"sms/{app_id}", parts_per_second)
+    return Limit("sms/account", account_rate)
+
+
+def admission_limit(limit: Limit) -> Limit:
+    """The limit that decides which direct sends are THROTTLED.
+
+    It has a bucket of its own: queued sends wait in the other one, and must not make a direct
+    send wait or be refused.
+    """
+    return Limit(f"{limit.key}/direct", limit.count, limit.window_seconds)
+
+
+def _check_server(found: Violations, name: str, host: str, port: int) -> None:
+    if host:
+        found.check(not host.isspace() and "/" not in host, f"{name}.host", "must be a host name")
+        found.check(0 < port < 65536, f"{name}.port", "must be 1 to 65535")
+    else:
+        found.check(port == 0, f"{name}.host", "is needed beside a port")
+
+
+def _check_dkim(found: Violations, channel: EmailChannel) -> None:
+    dkim = channel.dkim
+    if dkim.private_key:
+        is_pem = dkim.private_key.lstrip().startswith("-----BEGIN ")
+        found.check(is_pem, "dkim.private_key", "must be a private key in PEM form")
+        found.check(dkim.selector, "dkim.selector", "is needed beside a private key")
+    if dkim.selector:
+        fine = _SELECTOR.fullmatch(dkim.selector)
+        found.check(fine, "dkim.selector", "must be a DNS label")
+        found.check(channel.identity, "identity", "is needed to sign with DKIM")
+
+
+def _check_rate(found: Violations, name: str, rate: int) -> None:
+    found.check(0 <= rate <= _MOST_RATE, name, f"must be 0 to {_MOST_RATE}")

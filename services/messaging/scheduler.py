@@ -1,0 +1,57 @@
+"""The gateway's clocks: each looks for its own kind of work again and again, until told to stop."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from libs.bus.consumer import is_away
+from libs.chassis.logging import get_logger
+from services.messaging.domain.batches import PROMOTIONAL, TRANSACTIONAL
+from services.messaging.domain.recipients import EMAIL, SMS
+from services.messaging.usecases.feeding import Feeding
+
+Background = Callable[[asyncio.Event], Awaitable[None]]
+_LANES: Final = [(c, m) for c in (EMAIL, SMS) for m in (TRANSACTIONAL, PROMOTIONAL)]
+AWAY_SECONDS: Final = 1.0
+
+
+def clocks(feeding: Feeding, tick_seconds: float) -> Sequence[Background]:
+    """The loops to run; a quick one ticks every `tick_seconds`, a slow one five times as seldom."""
+
+    async def sweep() -> int:
+        return sum([await feeding.sweep(channel, lane) for channel, lane in _LANES])
+
+    return (
+        _every(tick_seconds, feeding.feed_due, "due"),
+        _every(tick_seconds, feeding.settle, "settle"),
+        _every(tick_seconds, feeding.publish_left, "publish"),
+        _every(tick_seconds * 5, feeding.expire, "expire"),
+        _every(tick_seconds * 5, sweep, "sweep"),
+    )
+
+
+def _every(seconds: float, work: Callable[[], Awaitable[int]], name: str) -> Background:
+    """Do the work again at once while there is some, else after a pause; wait out what is away."""
+
+    async def loop(stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            pause = seconds
+            try:
+                if await work():
+                    pause = 0.0
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                get_logger().warning("clock_waiting", clock=name, cause=type(error).__name__)
+                pause = max(seconds, AWAY_SECONDS)
+            await _wait(stopping, pause)
+
+    return loop
+
+
+async def _wait(stopping: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return

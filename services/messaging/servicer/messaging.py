@@ -1,0 +1,195 @@
+"""Direct sends, the ledger as people read it, and what becomes of UNKNOWN messages."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeAlias
+
+from grpc import aio
+from touchpoint.messaging.v1 import message_pb2
+from touchpoint.messaging.v1 import messaging_service_pb2 as pb
+
+from libs.clock import Clock
+from libs.errors import InvalidFields, ResourceNotFound, Violations
+from libs.ids import new_id
+from libs.mongo.paging import Key, Pager, page_size
+from libs.timestamps import to_timestamp
+from services.messaging.domain.ledger import Row
+from services.messaging.servicer import direct_requests
+from services.messaging.servicer.direct import DirectSends
+from services.messaging.servicer.names import CHANNELS, REASONS, STATES
+from services.messaging.store.dispatches import DispatchStore
+from services.messaging.store.ledger import LedgerStore, MessageQuery, index_key
+from services.messaging.store.requests import RequestStore
+
+# grpc classes are generic in their stubs only, not when the program runs.
+Context: TypeAlias = "aio.ServicerContext[Any, Any]"
+MOST_IDS: Final = 1000
+
+
+class MessagingServicer:
+    """`touchpoint.messaging.v1.MessagingService`."""
+
+    def __init__(
+        self,
+        sends: DirectSends,
+        ledger: LedgerStore,
+        dispatches: DispatchStore,
+        requests: RequestStore,
+        pager: Pager,
+        clock: Clock,
+    ) -> None:
+        self._sends = sends
+        self._ledger = ledger
+        self._dispatches = dispatches
+        self._requests = requests
+        self._pager = pager
+        self._clock = clock
+
+    async def SendMessages(
+        self, request: pb.SendMessagesRequest, _: Context
+    ) -> pb.SendMessagesResponse:
+        direct_requests.check(request)
+        return pb.SendMessagesResponse.FromString(
+            await self._once(request, lambda key: self._sends.to_addresses(request, key))
+        )
+
+    async def SendUsersMessages(
+        self, request: pb.SendUsersMessagesRequest, _: Context
+    ) -> pb.SendUsersMessagesResponse:
+        direct_requests.check(request)
+        return pb.SendUsersMessagesResponse.FromString(
+            await self._once(request, lambda key: self._sends.to_users(request, key))
+        )
+
+    async def _once(
+        self,
+        request: direct_requests.SendRequest,
+        send: Callable[[str], Awaitable[pb.SendMessagesResponse | pb.SendUsersMessagesResponse]],
+    ) -> bytes:
+        """The serialized answer: the one given before to this request id, or a new one."""
+        app_id, key = request.application_id, request.request_id
+        if not key or request.validate_only:
+            return (await send(key or new_id())).SerializeToString()
+        kind = type(request).__name__
+        told = await self._requests.answer(app_id, f"{kind}/{key}")
+        if told is not None:
+            return told
+        answer = (await send(key)).SerializeToString()
+        return await self._requests.keep(app_id, f"{kind}/{key}", answer, self._clock.now())
+
+    async def GetMessage(self, request: pb.GetMessageRequest, _: Context) -> pb.GetMessageResponse:
+        found = Violations()
+        found.check(request.application_id, "application_id", "is needed")
+        found.check(request.message_id, "message_id", "is needed")
+        found.raise_if_any()
+        row = await self._ledger.get(request.application_id, request.message_id)
+        if row is None:
+            raise ResourceNotFound("message", request.message_id)
+        return pb.GetMessageResponse(message=message(row))
+
+    async def ListMessages(
+        self, request: pb.ListMessagesRequest, _: Context
+    ) -> pb.ListMessagesResponse:
+        _check_list(request)
+        size = page_size(request.page_size)
+        query = await self._query(request)
+        bound = pb.ListMessagesRequest()
+        bound.CopyFrom(request)
+        bound.ClearField("page_token")
+        bound.ClearField("page_size")
+        bound_to = bound.SerializeToString(deterministic=True).hex()
+        after = self._pager.last(bound_to, request.page_token)
+        by_endpoint = bool(request.endpoint_id)
+        ask = self._ledger.of_endpoint if by_endpoint else self._ledger.of_dispatches
+        rows = await ask(query, after, size + 1)
+        last = rows[size - 1] if len(rows) > size else None
+        return pb.ListMessagesResponse(
+            messages=[message(row) for row in rows[:size]],
+            next_page_token=self._pager.token(bound_to, _page_key(last, by_endpoint=by_endpoint)),
+        )
+
+    async def _query(self, request: pb.ListMessagesRequest) -> MessageQuery:
+        dispatch_ids = [request.dispatch_id] if request.dispatch_id else []
+        if request.campaign_id:
+            found = await self._dispatches.of_campaign(request.application_id, request.campaign_id)
+            dispatch_ids = [one for one in found if not dispatch_ids or one in dispatch_ids]
+            # Nothing has the empty id: a campaign without dispatches has no messages.
+            dispatch_ids = dispatch_ids or [""]
+        return MessageQuery(
+            request.application_id,
+            tuple(dispatch_ids),
+            request.endpoint_id,
+            STATES.name(request.state),
+            REASONS.name(request.reason),
+        )
+
+    async def ResolveUnknownMessages(
+        self, request: pb.ResolveUnknownMessagesRequest, _: Context
+    ) -> pb.ResolveUnknownMessagesResponse:
+        _check_resolve(request)
+        resend = request.action == pb.ResolveUnknownMessagesRequest.ACTION_RESEND
+        resolve = self._ledger.resend if resend else self._ledger.write_off
+        count = await resolve(request.application_id, request.dispatch_id, request.message_ids)
+        return pb.ResolveUnknownMessagesResponse(
+            resolved_count=count, resolve_time=to_timestamp(self._clock.now())
+        )
+
+
+def _page_key(last: Row | None, *, by_endpoint: bool) -> Sequence[Key] | None:
+    if last is None:
+        return None
+    return (last.create_time, last.message_id) if by_endpoint else index_key(last)
+
+
+def _check_list(request: pb.ListMessagesRequest) -> None:
+    found = Violations()
+    found.check(request.application_id, "application_id", "is needed")
+    narrow = request.dispatch_id or request.campaign_id or request.endpoint_id
+    found.check(narrow, "dispatch_id", "or campaign_id or endpoint_id is needed")
+    known = not request.state or STATES.name(request.state)
+    found.check(known, "state", "is not a state")
+    known = not request.reason or REASONS.name(request.reason)
+    found.check(known, "reason", "is not a reason")
+    try:
+        page_size(request.page_size)
+    except InvalidFields as error:
+        found.extend(error.violations)
+    found.raise_if_any()
+
+
+def _check_resolve(request: pb.ResolveUnknownMessagesRequest) -> None:
+    found = Violations()
+    found.check(request.application_id, "application_id", "is needed")
+    found.check(request.dispatch_id, "dispatch_id", "is needed")
+    actions = pb.ResolveUnknownMessagesRequest.Action.values()
+    fine = request.action and request.action in actions
+    found.check(fine, "action", "must be RESEND or WRITE_OFF")
+    fine = len(request.message_ids) <= MOST_IDS
+    found.check(fine, "message_ids", f"must be at most {MOST_IDS}")
+    found.raise_if_any()
+
+
+def message(row: Row) -> message_pb2.Message:
+    """A row of the ledger as callers see it."""
+    return message_pb2.Message(
+        message_id=row.message_id,
+        origin=message_pb2.Origin(
+            application_id=row.origin.app_id,
+            campaign_id=row.origin.campaign_id,
+            activity_id=row.origin.activity_id,
+            request_id=row.origin.request_id,
+        ),
+        dispatch_id=row.dispatch_id,
+        channel_type=CHANNELS.number(row.channel_type),
+        endpoint_id=row.endpoint_id,
+        address=row.address,
+        treatment_id=row.treatment_id,
+        state=STATES.number(row.state.value),
+        reason=REASONS.number(row.reason.value),
+        detail=row.detail,
+        attempt_count=row.attempts,
+        part_count=row.parts,
+        provider_message_id=row.provider_ids[0] if row.provider_ids else "",
+        create_time=to_timestamp(row.create_time),
+        update_time=to_timestamp(row.update_time),
+        due_time=to_timestamp(row.due_time),
+    )

@@ -1,0 +1,1 @@
+"""The composition roots: one for the gateway, one for the channel workers."""

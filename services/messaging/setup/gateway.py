@@ -1,0 +1,143 @@
+"""The gateway: RPC in, queue out, and the clocks."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+
+from grpc import aio
+from touchpoint.messaging.v1 import (
+    channels_service_pb2_grpc,
+    dispatch_service_pb2_grpc,
+    messaging_service_pb2_grpc,
+)
+
+from libs.bus.consumer import Consumer
+from libs.bus.publisher import open_publisher
+from libs.bus.topology import (
+    ANALYTICS_EVENTS,
+    CHANNELS,
+    EVENTS,
+    LANES,
+    MESSAGES,
+    deletion_queue,
+    message_queue,
+)
+from libs.chassis.client import open_channel
+from libs.chassis.run import Parts
+from libs.chassis.server import Service
+from libs.clock import SystemClock
+from libs.mongo.client import Database, open_database
+from libs.mongo.migrations import check_schema, migrate
+from libs.mongo.paging import Pager
+from libs.vault import Vault
+from services.messaging.clients.events import EventPublisher
+from services.messaging.clients.outbox import Outbox
+from services.messaging.clients.peers import Peers
+from services.messaging.config import Settings
+from services.messaging.consumer.deletions import DeletionConsumer
+from services.messaging.migrations import MIGRATIONS
+from services.messaging.scheduler import clocks
+from services.messaging.servicer.channels import ChannelsServicer
+from services.messaging.servicer.direct import DirectSends
+from services.messaging.servicer.dispatch import DispatchServicer
+from services.messaging.servicer.messaging import MessagingServicer
+from services.messaging.store.batches import BatchStore
+from services.messaging.store.channels import ChannelStore
+from services.messaging.store.contents import ContentStore
+from services.messaging.store.dispatches import DispatchStore
+from services.messaging.store.erasure import ErasureStore
+from services.messaging.store.ledger import LedgerStore
+from services.messaging.store.limits import LimitStore
+from services.messaging.store.requests import RequestStore
+from services.messaging.store.schema import prepare
+from services.messaging.store.suppressions import SuppressionStore
+from services.messaging.usecases.direct import DirectSender, Lists
+from services.messaging.usecases.dispatching import Dispatching, Stores
+from services.messaging.usecases.feeding import Feeding
+from services.messaging.usecases.pacing import Pacer
+from services.messaging.usecases.refusals import Refusals
+from services.messaging.usecases.submission import Submission
+
+SERVICE = "messaging"
+_LANES = tuple(message_queue(channel, lane) for channel in CHANNELS for lane in LANES)
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The two ways out of the gateway: to the workers, and to whoever counts."""
+
+    outbox: Outbox
+    refusals: Refusals
+
+
+async def setup_gateway(settings: Settings, stack: AsyncExitStack) -> Parts:
+    """Open what the gateway needs and put it together."""
+    database = await open_database(settings, SERVICE, stack)
+    await check_schema(database, MIGRATIONS, SERVICE)
+    await prepare(database)
+    url = settings.amqp_url.get_secret_value()
+    outbox = Outbox(await open_publisher(url, MESSAGES, "messaging-gateway", stack, _LANES))
+    events = EventPublisher(
+        await open_publisher(url, EVENTS, "messaging-gateway-events", stack, [ANALYTICS_EVENTS])
+    )
+    deletions = DeletionConsumer(ErasureStore(database))
+    parts = _parts(settings, database, Ways(outbox, Refusals(events)), _peers(settings, stack))
+    hears = Consumer(url, deletion_queue(SERVICE), deletions.handle)
+    return replace(parts, background=(*parts.background, hears.run))
+
+
+async def migrate_database(settings: Settings, stack: AsyncExitStack) -> int:
+    """Make every missing change of the database; returns the version reached."""
+    database = await open_database(settings, SERVICE, stack)
+    return await migrate(database, MIGRATIONS)
+
+
+def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> Parts:
+    clock, pager = SystemClock(), Pager(settings.page_key())
+    ledger, batches = LedgerStore(database), BatchStore(database)
+    dispatches, contents = DispatchStore(database), ContentStore(database)
+    suppressions = SuppressionStore(database)
+    channels = ChannelStore(database, Vault(settings.master_key.get_secret_value()))
+    submission = Submission(ledger, batches, ways.outbox)
+    rate = settings.account_sms_rate
+    stores = Stores(dispatches, contents, ledger, channels)
+    dispatching = Dispatching(stores, submission, ways.refusals, ways.outbox, rate)
+    pacer = Pacer(LimitStore(database))
+    lists = Lists(suppressions, channels)
+    sender = DirectSender(submission, contents, lists, pacer, clock, rate)
+    requests = RequestStore(database)
+    messaging = MessagingServicer(
+        DirectSends(sender, peers), ledger, dispatches, requests, pager, clock
+    )
+    feeding = Feeding(ledger, batches, dispatches, ways.outbox, ways.refusals)
+    return Parts(
+        (
+            _service("Messaging", messaging_service_pb2_grpc, messaging),
+            _service(
+                "Dispatch",
+                dispatch_service_pb2_grpc,
+                DispatchServicer(dispatching, suppressions, clock),
+            ),
+            _service(
+                "Channels",
+                channels_service_pb2_grpc,
+                ChannelsServicer(channels, suppressions, pager, clock),
+            ),
+        ),
+        clocks(feeding, settings.clock_tick_seconds),
+    )
+
+
+def _service(area: str, module: object, servicer: object) -> Service:
+    register = getattr(module, f"add_{area}ServiceServicer_to_server")
+    return Service(f"touchpoint.messaging.v1.{area}Service", register, servicer)
+
+
+def _peers(settings: Settings, stack: AsyncExitStack) -> Peers:
+    def channel(address: str) -> aio.Channel | None:
+        return open_channel(settings, address, stack) if address else None
+
+    return Peers(
+        channel(settings.endpoints_addr),
+        channel(settings.templates_addr),
+        channel(settings.applications_addr),
+    )

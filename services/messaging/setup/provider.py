@@ -1,0 +1,137 @@
+"""Providers from channel settings: which adapter, over which server, within which limits."""
+
+import ssl
+from collections.abc import Awaitable, Callable
+
+from libs.chassis.listen import split_address
+from libs.chassis.logging import get_logger
+from libs.smpp.client import Account
+from libs.smpp.session import Limits
+from libs.vault import SecretUnreadable
+from services.messaging.adapters.dkim_signing import DkimSigner, KeyUnusable
+from services.messaging.adapters.null import NullAdapter
+from services.messaging.adapters.smpp import Ears, SmppAdapter
+from services.messaging.adapters.smtp import MailServer, SmtpAdapter
+from services.messaging.config import Settings
+from services.messaging.domain.channels import (
+    EmailChannel,
+    SmsChannel,
+    connections_of,
+    sms_limit,
+    window_of,
+)
+from services.messaging.domain.limits import Limit
+from services.messaging.domain.outbound import InboundSms, PartReceipt
+from services.messaging.domain.recipients import EMAIL
+from services.messaging.store.channels import ChannelStore
+from services.messaging.usecases.inbound import InboundTexts
+from services.messaging.usecases.providers import KeptAdapter, Provider
+from services.messaging.usecases.receipts import Receipts
+
+Open = Callable[[str, int], Awaitable[Provider | None]]
+
+
+class ProviderFactory:
+    """Makes providers; secrets pass through and are kept nowhere else."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        channels: ChannelStore,
+        receipts: Receipts,
+        inbound: InboundTexts,
+    ) -> None:
+        self._settings = settings
+        self._channels = channels
+        self._receipts = receipts
+        self._inbound = inbound
+
+    def of(self, channel_type: str) -> Open:
+        """The function that opens providers of a channel."""
+        return self._email if channel_type == EMAIL else self._sms
+
+    async def _email(self, app_id: str, version: int) -> Provider | None:
+        try:
+            channel = await self._channels.email(app_id)
+            if channel is None or not channel.enabled:
+                return None
+            sign = _signer(channel)
+        except (SecretUnreadable, KeyUnusable) as error:
+            _tell_unusable(app_id, error)
+            return None
+        rate = channel.messages_per_second
+        limits = (Limit(f"email/{app_id}", rate),) if rate else ()
+        return Provider(version, channel, self._mail_adapter(channel), limits, sign)
+
+    async def _sms(self, app_id: str, version: int) -> Provider | None:
+        try:
+            channel = await self._channels.sms(app_id)
+        except SecretUnreadable as error:
+            _tell_unusable(app_id, error)
+            return None
+        if channel is None or not channel.enabled:
+            return None
+        account_rate = self._settings.account_sms_rate
+        limits = (sms_limit(app_id, channel.parts_per_second, account_rate),)
+        return Provider(version, channel, self._sms_adapter(app_id, channel), limits)
+
+    def _mail_adapter(self, channel: EmailChannel) -> KeptAdapter:
+        if self._settings.null_provider:
+            return NullAdapter()
+        smtp = channel.smtp
+        host, port, security = smtp.host, smtp.port, smtp.security.value
+        if not host:
+            host, port = split_address(self._settings.smtp_addr)
+            security = self._settings.smtp_security
+        server = MailServer(
+            host,
+            port,
+            security,
+            smtp.username,
+            smtp.password,
+            smtp.verify_certificate,
+            connections_of(smtp.connections),
+            channel.identity or "localhost",
+            self._settings.provider_timeout_seconds,
+        )
+        return SmtpAdapter(server)
+
+    def _sms_adapter(self, app_id: str, channel: SmsChannel) -> KeptAdapter:
+        if self._settings.null_provider:
+            return NullAdapter()
+        smpp = channel.smpp
+
+        async def on_receipt(receipt: PartReceipt) -> bool:
+            return await self._receipts.sms(app_id, receipt)
+
+        async def on_inbound(inbound: InboundSms) -> None:
+            await self._inbound.hear(app_id, channel, inbound)
+
+        return SmppAdapter(
+            self._account(channel),
+            Ears(on_receipt, on_inbound),
+            Limits(window=window_of(smpp.window)),
+            self._settings.provider_timeout_seconds,
+        )
+
+    def _account(self, channel: SmsChannel) -> Account:
+        smpp = channel.smpp
+        if not smpp.host:
+            host, port = split_address(self._settings.smpp_addr)
+            password = self._settings.smpp_password.get_secret_value()
+            return Account(host, port, self._settings.smpp_system_id, password)
+        tls = ssl.create_default_context() if smpp.tls else None
+        return Account(
+            smpp.host, smpp.port, smpp.system_id, smpp.password, smpp.system_type, ssl=tls
+        )
+
+
+def _signer(channel: EmailChannel) -> Callable[[bytes], bytes] | None:
+    dkim = channel.dkim
+    if not dkim.selector or not dkim.private_key:
+        return None
+    return DkimSigner(channel.identity, dkim.selector, dkim.private_key).sign
+
+
+def _tell_unusable(app_id: str, error: Exception) -> None:
+    get_logger().error("channel_unusable", application_id=app_id, cause=type(error).__name__)

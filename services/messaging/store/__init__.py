@@ -1,0 +1,1 @@
+"""What messaging keeps in MongoDB."""

@@ -1,0 +1,193 @@
+"""Channels: settings as they are, secrets only as ciphertext (architecture.md 8)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Final
+
+from pymongo import ReturnDocument
+
+from libs.mongo.client import Database, Document
+from libs.mongo.indexes import Index, Indexes
+from libs.vault import Vault
+from services.messaging.domain.channels import (
+    ChannelStatus,
+    Dkim,
+    EmailChannel,
+    Replies,
+    Security,
+    Smpp,
+    SmsChannel,
+    Smtp,
+)
+from services.messaging.domain.recipients import EMAIL, SMS
+
+INDEXES: Final[Indexes] = {"channels": (Index("channels_of_application", (("app_id", 1),)),)}
+
+
+class ChannelStore:
+    """Channels by application and type.
+
+    `email` and `sms` are for workers and hold the secrets; `shown_email` and `shown_sms` are for
+    people and hold none.
+    """
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._channels = database["channels"]
+        self._vault = vault
+
+    async def statuses(self, app_id: str) -> list[ChannelStatus]:
+        """Every channel that was ever set up."""
+        found = await self._channels.find({"app_id": app_id}).sort("_id", 1).to_list(None)
+        return [_status(document) for document in found]
+
+    async def enabled(self, app_id: str) -> frozenset[str]:
+        """Types of the channels that may send."""
+        found = await self._channels.find({"app_id": app_id, "enabled": True}).to_list(None)
+        return frozenset(document["channel_type"] for document in found)
+
+    async def shown_email(self, app_id: str) -> tuple[ChannelStatus, EmailChannel] | None:
+        """The email channel without secrets; None when it is not set up."""
+        found = await self._configured(app_id, EMAIL)
+        return None if found is None else (_status(found), _email(found["settings"], {}))
+
+    async def shown_sms(self, app_id: str) -> tuple[ChannelStatus, SmsChannel] | None:
+        """The SMS channel without secrets; None when it is not set up."""
+        found = await self._configured(app_id, SMS)
+        return None if found is None else (_status(found), _sms(found["settings"], {}))
+
+    async def email(self, app_id: str) -> EmailChannel | None:
+        """The email channel with its secrets; None when it is not set up."""
+        found = await self._configured(app_id, EMAIL)
+        return None if found is None else _email(found["settings"], self._opened(found))
+
+    async def sms(self, app_id: str) -> SmsChannel | None:
+        """The SMS channel with its secrets; None when it is not set up."""
+        found = await self._configured(app_id, SMS)
+        return None if found is None else _sms(found["settings"], self._opened(found))
+
+    async def save_email(
+        self, app_id: str, channel: EmailChannel, now: datetime
+    ) -> tuple[ChannelStatus, EmailChannel]:
+        """Set the email channel up; empty secrets keep the value they had."""
+        secrets = {"password": channel.smtp.password, "private_key": channel.dkim.private_key}
+        saved = await self._save(
+            app_id, EMAIL, (channel.enabled, _bare_email(channel)), secrets, now
+        )
+        return _status(saved), _email(saved["settings"], {})
+
+    async def save_sms(
+        self, app_id: str, channel: SmsChannel, now: datetime
+    ) -> tuple[ChannelStatus, SmsChannel]:
+        """Set the SMS channel up; an empty secret keeps the value it had."""
+        secrets = {"password": channel.smpp.password}
+        bare = replace(channel, smpp=replace(channel.smpp, password=""))
+        saved = await self._save(app_id, SMS, (channel.enabled, asdict(bare)), secrets, now)
+        return _status(saved), _sms(saved["settings"], {})
+
+    async def drop(self, app_id: str, channel_type: str, now: datetime) -> ChannelStatus | None:
+        """Switch a channel off and drop its settings and secrets; returns it as it was."""
+        found = await self._channels.find_one_and_update(
+            {"_id": _key(app_id, channel_type), "settings": {"$exists": True}},
+            {
+                "$set": {"enabled": False, "update_time": now},
+                "$inc": {"version": 1},
+                "$unset": {"settings": 1, "secrets": 1},
+            },
+            return_document=ReturnDocument.BEFORE,
+        )
+        return None if found is None else _status(found)
+
+    async def _configured(self, app_id: str, channel_type: str) -> Document | None:
+        return await self._channels.find_one(
+            {"_id": _key(app_id, channel_type), "settings": {"$exists": True}}
+        )
+
+    async def _save(
+        self,
+        app_id: str,
+        channel_type: str,
+        settings: tuple[bool, Document],
+        secrets: Mapping[str, str],
+        now: datetime,
+    ) -> Document:
+        enabled, values = settings
+        key = _key(app_id, channel_type)
+        changes: Document = {"enabled": enabled, "settings": values, "update_time": now}
+        for name, secret in secrets.items():
+            if secret:
+                changes[f"secrets.{name}"] = self._vault.encrypt(secret, f"{key}/{name}")
+        saved: Document = await self._channels.find_one_and_update(
+            {"_id": key},
+            {
+                "$set": changes,
+                "$inc": {"version": 1},
+                "$setOnInsert": {
+                    "app_id": app_id,
+                    "channel_type": channel_type,
+                    "create_time": now,
+                },
+            },
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        return saved
+
+    def _opened(self, document: Document) -> Mapping[str, str]:
+        return {
+            name: self._vault.decrypt(ciphertext, f"{document['_id']}/{name}")
+            for name, ciphertext in document.get("secrets", {}).items()
+        }
+
+
+def _key(app_id: str, channel_type: str) -> str:
+    return f"{app_id}/{channel_type}"
+
+
+def _bare_email(channel: EmailChannel) -> Document:
+    return asdict(
+        replace(
+            channel,
+            smtp=replace(channel.smtp, password=""),
+            dkim=replace(channel.dkim, private_key=""),
+        )
+    )
+
+
+def _status(document: Document) -> ChannelStatus:
+    return ChannelStatus(
+        document["app_id"],
+        document["channel_type"],
+        document["enabled"],
+        bool(document.get("secrets")),
+        document["version"],
+        document["create_time"],
+        document["update_time"],
+        "settings" in document,
+    )
+
+
+def _email(settings: Document, secrets: Mapping[str, str]) -> EmailChannel:
+    smtp = Smtp(**settings["smtp"])
+    smtp = replace(smtp, security=Security(smtp.security), password=secrets.get("password", ""))
+    dkim = Dkim(settings["dkim"]["selector"], secrets.get("private_key", ""))
+    return EmailChannel(
+        settings["enabled"],
+        settings["from_address"],
+        settings["identity"],
+        smtp,
+        dkim,
+        settings["messages_per_second"],
+    )
+
+
+def _sms(settings: Document, secrets: Mapping[str, str]) -> SmsChannel:
+    smpp = replace(Smpp(**settings["smpp"]), password=secrets.get("password", ""))
+    return SmsChannel(
+        settings["enabled"],
+        settings["sender_id"],
+        settings["origination_number"],
+        smpp,
+        settings["parts_per_second"],
+        Replies(**settings["replies"]),
+    )

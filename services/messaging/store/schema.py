@@ -1,0 +1,33 @@
+"""The indexes of every collection of this service, created when a process starts."""
+
+from typing import Final
+
+from libs.mongo.client import Database
+from libs.mongo.indexes import Indexes, ensure_indexes
+from services.messaging.store import (
+    batches,
+    channels,
+    contents,
+    dispatches,
+    ledger,
+    limits,
+    requests,
+    suppressions,
+)
+
+INDEXES: Final[Indexes] = {
+    **ledger.INDEXES,
+    **batches.INDEXES,
+    **dispatches.INDEXES,
+    **contents.INDEXES,
+    **channels.INDEXES,
+    **suppressions.INDEXES,
+    **requests.INDEXES,
+}
+
+
+async def prepare(database: Database) -> None:
+    """Create what is missing."""
+    await ensure_indexes(database, INDEXES)
+    for collection, models in limits.INDEXES.items():
+        await database[collection].create_indexes(models)

@@ -1,0 +1,1 @@
+"""Operations that span the store and the clock."""

@@ -1,0 +1,141 @@
+"""Dispatches as the gateway handles them: contents, recipients, controls, how they stand."""
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from weakref import WeakValueDictionary
+
+from services.messaging.clients.outbox import Cuts, Outbox
+from services.messaging.domain.batches import routing_key
+from services.messaging.domain.channels import sms_limit
+from services.messaging.domain.dispatch import CONTENT_KEPT, Control, Dispatch, seconds_left
+from services.messaging.domain.ledger import FINAL
+from services.messaging.domain.recipients import EMAIL, SMS
+from services.messaging.store.channels import ChannelStore
+from services.messaging.store.contents import ContentStore
+from services.messaging.store.dispatches import DispatchStore
+from services.messaging.store.ledger import Count, LedgerStore
+from services.messaging.usecases.refusals import Refusals
+from services.messaging.usecases.submission import Refused, Submission, Submitted
+
+KEPT_SECONDS: Final = 1.0
+_MOST_KEPT: Final = 1000
+_NO_END: Final = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the messages of a dispatch stand."""
+
+    counts: Sequence[Count]
+    open_count: int
+    seconds_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where dispatches live."""
+
+    dispatches: DispatchStore
+    contents: ContentStore
+    ledger: LedgerStore
+    channels: ChannelStore
+
+
+class Dispatching:
+    """What the gateway does with dispatches."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        submission: Submission,
+        refusals: Refusals,
+        outbox: Outbox,
+        account_rate: int,
+    ) -> None:
+        self._stores = stores
+        self._refusals = refusals
+        self._submission = submission
+        self._outbox = outbox
+        self._account_rate = account_rate
+        self._standings: dict[str, tuple[float, Standing]] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def create(
+        self, dispatch: Dispatch, bodies: Mapping[str, bytes], now: datetime
+    ) -> Dispatch:
+        """Keep a dispatch and its contents; a repeat returns what is there."""
+        until = (dispatch.expire_time or now + _NO_END) + CONTENT_KEPT
+        await self._stores.contents.keep(dispatch.origin.app_id, bodies, until)
+        return await self._stores.dispatches.create(dispatch, now)
+
+    async def get(self, dispatch_id: str) -> Dispatch | None:
+        """One dispatch."""
+        return await self._stores.dispatches.get(dispatch_id)
+
+    async def disabled_channels(self, dispatch: Dispatch) -> list[str]:
+        """Channels of the content that may not send."""
+        enabled = await self._stores.channels.enabled(dispatch.origin.app_id)
+        return sorted({one.channel_type for one in dispatch.contents} - enabled)
+
+    async def submit(self, cuts: Cuts, refused: Sequence[Refused], now: datetime) -> Submitted:
+        """Take recipients in; see `Submission`. Tells the world of those that get nothing."""
+        done = await self._submission.submit(cuts, refused, now)
+        await self._refusals.tell(done.unsent, now)
+        return done
+
+    async def depth(self, channels: Collection[str], message_type: str) -> int:
+        """Messages waiting in the fullest of the channels' lanes."""
+        lanes = [routing_key(one, message_type) for one in channels if one in {EMAIL, SMS}]
+        return max(await asyncio.gather(*(self._outbox.depth(lane) for lane in lanes)), default=0)
+
+    async def control(self, dispatch: Dispatch, control: Control, now: datetime) -> None:
+        """Hold, release or cancel. What waits in the ledger is cancelled before this returns."""
+        app_id, dispatch_id = dispatch.origin.app_id, dispatch.dispatch_id
+        await self._stores.dispatches.control(app_id, dispatch_id, control, now)
+        if control is Control.CANCEL:
+            await self._stores.ledger.cancel(dispatch_id)
+
+    async def standing(self, dispatch: Dispatch) -> Standing:
+        """How the messages stand, not older than a second; callers at the same time share it."""
+        lock = self._locks.setdefault(dispatch.dispatch_id, asyncio.Lock())
+        async with lock:
+            told_at, known = self._standings.get(dispatch.dispatch_id, (0.0, None))
+            if known is None or time.monotonic() - told_at > KEPT_SECONDS:
+                if len(self._standings) >= _MOST_KEPT:
+                    self._standings.clear()
+                known = await self._counted(dispatch)
+                self._standings[dispatch.dispatch_id] = (time.monotonic(), known)
+            return known
+
+    async def _counted(self, dispatch: Dispatch) -> Standing:
+        counts = await self._stores.ledger.counts(dispatch.dispatch_id)
+        rates = await self._rates(dispatch)
+        waiting = [
+            (one.state, one.channel_type, one.count * _parts(dispatch, one)) for one in counts
+        ]
+        open_count = sum(one.count for one in counts if one.state not in FINAL)
+        return Standing(counts, open_count, seconds_left(waiting, rates))
+
+    async def _rates(self, dispatch: Dispatch) -> Mapping[str, float]:
+        """Parts a second by channel: the lowest limit in force."""
+        app_id, own = dispatch.origin.app_id, dispatch.messages_per_second
+        sms, email = await asyncio.gather(
+            self._stores.channels.shown_sms(app_id), self._stores.channels.shown_email(app_id)
+        )
+        limit = sms_limit(app_id, sms[1].parts_per_second if sms else 0, self._account_rate)
+        rates = {SMS: [limit.rate_per_second], EMAIL: []}
+        if email and email[1].messages_per_second:
+            rates[EMAIL].append(float(email[1].messages_per_second))
+        for limits in rates.values():
+            if own:
+                limits.append(float(own))
+        return {channel: min(limits) for channel, limits in rates.items() if limits}
+
+
+def _parts(dispatch: Dispatch, count: Count) -> int:
+    content = dispatch.content_of(count.treatment_id, count.channel_type)
+    return content.parts if content else 1

@@ -1,0 +1,109 @@
+"""The providers of all applications on one channel, opened and replaced as settings change."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from libs.bus.connection import pause
+from libs.bus.consumer import is_away
+from libs.chassis.logging import get_logger
+from services.messaging.domain.channels import EmailChannel, SmsChannel
+from services.messaging.domain.limits import Limit
+from services.messaging.domain.outbound import Adapter
+from services.messaging.usecases.composition import Sign
+
+LOOK_SECONDS: Final = 1.0
+
+
+class KeptAdapter(Adapter, Protocol):
+    """An adapter whose link is kept by `run` until that is cancelled."""
+
+    async def run(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An application's way out: its settings, adapter, own limits and signature."""
+
+    version: int
+    channel: EmailChannel | SmsChannel
+    adapter: KeptAdapter
+    limits: tuple[Limit, ...] = ()
+    sign: Sign | None = None
+
+
+Enabled = Callable[[str], Awaitable[Mapping[str, int]]]
+"""Versions of enabled channels by application; of one application when named, else of all."""
+Open = Callable[[str, int], Awaitable[Provider | None]]
+"""Makes the provider of an application's channel at a version; None when it cannot send."""
+
+
+class Providers:
+    """Providers by application."""
+
+    def __init__(self, enabled: Enabled, open_provider: Open) -> None:
+        self._enabled = enabled
+        self._open = open_provider
+        self._kept: dict[str, tuple[Provider, asyncio.Task[None]]] = {}
+        self._opening = asyncio.Lock()
+        self._group: asyncio.TaskGroup | None = None
+        self._started = asyncio.Event()
+
+    async def of(self, app_id: str) -> Provider | None:
+        """The provider of an application; None when its channel is off or not set up."""
+        kept = self._kept.get(app_id)
+        if kept is None:
+            await self._started.wait()
+            await self._look(app_id)
+            kept = self._kept.get(app_id)
+        return None if kept is None else kept[0]
+
+    async def run(self) -> None:
+        """Keep links to the providers of every enabled channel until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._started.set()
+            attempt = 0
+            while True:
+                try:
+                    await self._look("")
+                    attempt = 0
+                except Exception as error:
+                    if not is_away(error):
+                        raise
+                    attempt += 1
+                    await pause(min(attempt, 5))
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self, app_id: str) -> None:
+        async with self._opening:
+            enabled = await self._enabled(app_id)
+            looked_at = [app_id] if app_id else [*self._kept]
+            for known in looked_at:
+                kept = self._kept.get(known)
+                if kept is not None and kept[0].version != enabled.get(known):
+                    self._kept.pop(known)[1].cancel()
+            for wanted, version in enabled.items():
+                if wanted not in self._kept:
+                    await self._add(wanted, version)
+
+    async def _add(self, app_id: str, version: int) -> None:
+        provider = await self._open(app_id, version)
+        if provider is None or self._group is None:
+            return
+        self._kept[app_id] = (provider, self._group.create_task(_kept(provider.adapter)))
+
+
+async def _kept(adapter: KeptAdapter) -> None:
+    attempt = 0
+    while True:
+        try:
+            await adapter.run()
+        except Exception:
+            # One provider's fault must not end the links of the others.
+            get_logger().exception("provider_link_failed")
+        else:
+            return
+        attempt += 1
+        await pause(min(attempt, 5))

@@ -1,0 +1,128 @@
+"""What becomes of late reports: the ledger first, then the suppression list, then the events."""
+
+import asyncio
+from collections import OrderedDict
+from typing import Final
+
+from libs.clock import Clock
+from services.messaging.clients.events import EventPublisher
+from services.messaging.domain.happenings import (
+    Happening,
+    Told,
+    receipt_happening,
+    shared_attributes,
+)
+from services.messaging.domain.ledger import Reason, Receipt, Row, State
+from services.messaging.domain.outbound import MailReport, PartReceipt
+from services.messaging.domain.outcomes import EMAIL
+from services.messaging.domain.receipts import bounce_receipt, sms_receipt
+from services.messaging.store.ledger import LedgerStore
+from services.messaging.store.suppressions import Suppression, SuppressionStore
+
+# A receipt may overtake the outcome of its own submission; after this it is of nobody.
+UNKNOWN_SECONDS: Final = 60.0
+_UNKNOWN_KEPT: Final = 100_000
+
+
+class Receipts:
+    """Takes reports in. Every method may be called again with the same report."""
+
+    def __init__(
+        self,
+        ledger: LedgerStore,
+        suppressions: SuppressionStore,
+        events: EventPublisher,
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._suppressions = suppressions
+        self._events = events
+        self._clock = clock
+        self._unknown: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    async def sms(self, app_id: str, part: PartReceipt) -> bool:
+        """Apply the receipt of a part; False when its message is not known yet: send it later."""
+        receipt = sms_receipt(part)
+        if receipt is None:
+            return True
+        row = await self._applied(app_id, receipt)
+        if row is None:
+            return self._is_nobodys(app_id, part.provider_id)
+        self._unknown.pop((app_id, part.provider_id), None)
+        if row.state is receipt.state:
+            await self._tell(row, part.source)
+        return True
+
+    async def mail(self, report: MailReport) -> None:
+        """Apply a bounce or complaint; of a message nobody knows it says nothing."""
+        rows = await self._ledger.rows_of([report.message_id])
+        row = rows.get(report.message_id)
+        if row is None or row.channel_type != EMAIL:
+            return
+        if report.kind == "complaint":
+            await self._suppress(row, "COMPLAINT")
+            await self._tell_complaint(row)
+            return
+        receipt = bounce_receipt(report)
+        if receipt is None:
+            return
+        if receipt.reason is Reason.HARD_BOUNCE:
+            await self._suppress(row, "BOUNCE")
+        after = await self._ledger.receive(row.origin.app_id, receipt) or await self._read(row)
+        if after.state is State.FAILED:
+            await self._tell(after, "")
+
+    async def _applied(self, app_id: str, receipt: Receipt) -> Row | None:
+        """The row after the receipt, or as it is when the receipt came before."""
+        row = await self._ledger.receive(app_id, receipt)
+        if row is not None:
+            return row
+        known = await self._ledger.of_provider_id(app_id, receipt.provider_id)
+        if known is None:
+            return None
+        # The outcome may have been written between the two looks: then the receipt is still due.
+        return await self._ledger.receive(app_id, receipt) or known
+
+    async def _read(self, row: Row) -> Row:
+        return (await self._ledger.rows_of([row.message_id])).get(row.message_id, row)
+
+    async def _suppress(self, row: Row, reason: str) -> None:
+        await self._suppressions.suppress([Suppression(row.channel_type, row.address, reason)])
+
+    def _is_nobodys(self, app_id: str, provider_id: str) -> bool:
+        now = asyncio.get_running_loop().time()
+        key = (app_id, provider_id)
+        since = self._unknown.setdefault(key, now)
+        if len(self._unknown) > _UNKNOWN_KEPT:
+            self._unknown.popitem(last=False)
+        if now - since <= UNKNOWN_SECONDS:
+            return False
+        del self._unknown[key]
+        return True
+
+    async def _tell(self, row: Row, source: str) -> None:
+        told = Told(
+            row.message_id,
+            row.endpoint_id or row.address,
+            "",
+            row.address,
+            row.state,
+            row.reason,
+            row.detail,
+            row.parts,
+            source,
+        )
+        happenings = receipt_happening(told, row.channel_type, row.update_time)
+        shared = shared_attributes(row.origin, row.treatment_id, row.message_type)
+        await self._events.tell(row.origin.app_id, shared, happenings)
+
+    async def _tell_complaint(self, row: Row) -> None:
+        happening = Happening(
+            "_email.complaint",
+            row.message_id,
+            row.endpoint_id or row.address,
+            self._clock.now(),
+            attributes={"message_id": row.message_id, "feedback": "complaint"},
+        )
+        shared = shared_attributes(row.origin, row.treatment_id, row.message_type)
+        await self._events.tell(row.origin.app_id, shared, [happening])

@@ -1,0 +1,1 @@
+"""What segmentation asks of endpoints and applications, and tells everybody."""

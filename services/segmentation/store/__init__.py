@@ -1,0 +1,1 @@
+"""Segments and their versions in MongoDB."""
