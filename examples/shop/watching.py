@@ -11,9 +11,11 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+from touchpoint.analytics.v1.analytics_service_pb2 import EventCount
 from touchpoint.campaigns.v1 import campaign_pb2
 from touchpoint.campaigns.v1 import campaigns_service_pb2 as pb
 
+from examples.shop.evidence import event_counts
 from examples.shop.platform import Platform
 from examples.shop.sandbox import Sandbox
 from examples.shop.screen import Screen, count
@@ -24,6 +26,7 @@ MOST_SECONDS: Final = 240.0
 _LOOK_SECONDS: Final = 0.5
 _TELL_LOOKS: Final = 10  # without a terminal: a line every five seconds
 _HANDED_OVER: Final = ("SENT", "DELIVERED", "FAILED")
+_DELIVERED: Final = frozenset({"_email.delivered", "_SMS.SUCCESS"})
 _OPEN: Final = ("QUEUED", "CLAIMED", "RETRY", "HELD", "UNKNOWN")
 _OVER: Final = frozenset(
     {campaign_pb2.CampaignActivity.STATE_COMPLETED, campaign_pb2.CampaignActivity.STATE_CANCELLED}
@@ -35,16 +38,13 @@ class Standing:
     """How a run stands, and how fast texts arrive."""
 
     states: Mapping[str, int]
+    delivered: int
     seconds_left: int
     sms_rate: int
 
     @property
     def sent(self) -> int:
         return sum(self.states.get(state, 0) for state in _HANDED_OVER)
-
-    @property
-    def delivered(self) -> int:
-        return self.states.get("DELIVERED", 0)
 
     @property
     def skipped(self) -> int:
@@ -84,7 +84,8 @@ async def follow(
             while True:
                 run = await run_of(platform, app_id, campaign_id)
                 if run is not None:
-                    standing = _standing(run, await sandbox.part_times())
+                    events = await event_counts(platform, app_id, campaign_id)
+                    standing = _standing(run, events, await sandbox.part_times())
                     live.update(_drawn(standing))
                     over = run.state in _OVER
                     if not screen.is_live and (over or looks % _TELL_LOOKS == 0):
@@ -100,9 +101,14 @@ def _display(screen: Screen) -> Live:
     return Live(console=screen.console, auto_refresh=screen.is_live, transient=not screen.is_live)
 
 
-def _standing(run: campaign_pb2.CampaignActivity, part_times: Sequence[int]) -> Standing:
+def _standing(
+    run: campaign_pb2.CampaignActivity,
+    events: Sequence[EventCount],
+    part_times: Sequence[int],
+) -> Standing:
+    delivered = sum(one.count for one in events if one.event_type in _DELIVERED)
     progress = run.progress
-    return Standing(progress.state_counts, progress.seconds_left, _rate_now(part_times))
+    return Standing(progress.state_counts, delivered, progress.seconds_left, _rate_now(part_times))
 
 
 def _rate_now(part_times: Sequence[int]) -> int:

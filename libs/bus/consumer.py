@@ -13,16 +13,14 @@ from typing import Any
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
+from libs.away import is_away
 from libs.bus.connection import BROKER_AWAY, TIMEOUT_SECONDS, connect, declare_queue, pause
 from libs.bus.topology import Queue
 from libs.chassis import context
 from libs.chassis.logging import get_logger
 from libs.chassis.metrics import CONSUME_SECONDS, CONSUMED
-from libs.errors import DependencyUnavailable
 
 ATTEMPTS = 3
-# Modules whose exceptions mean that a dependency is away, not that the message is bad.
-_AWAY_MODULES = frozenset({"pymongo", "aio_pika", "aiormq", "grpc"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +35,6 @@ class Delivery:
 
 
 Handler = Callable[[Sequence[Delivery]], Awaitable[None]]
-
-
-def is_away(error: BaseException) -> bool:
-    """Whether an error says that something needed does not answer at the moment."""
-    if isinstance(error, DependencyUnavailable | ConnectionError | TimeoutError):
-        return True
-    module = type(error).__module__.partition(".")[0]
-    name = type(error).__name__
-    return module in _AWAY_MODULES and name not in {"BulkWriteError", "DuplicateKeyError"}
 
 
 @dataclass(frozen=True, slots=True)

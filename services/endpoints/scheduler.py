@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from libs.bus.consumer import is_away
+from libs.away import is_away
 from libs.chassis.logging import get_logger
 from services.endpoints.usecases.imports import ImportRunner
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from libs.bus.consumer import is_away
+from libs.away import is_away
 from libs.chassis.logging import get_logger
 from services.messaging.domain.batches import PROMOTIONAL, TRANSACTIONAL
 from services.messaging.domain.recipients import EMAIL, SMS

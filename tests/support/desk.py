@@ -166,7 +166,7 @@ async def settled(desk: Desk, ids: list[str], *expected: State) -> Counter[str]:
         states = await desk.states(ids)
         return states if set(states) <= names and states.total() == len(ids) else None
 
-    return await eventually(check, 30)
+    return await eventually(check, 60)
 
 
 async def counted(events: Events, desk: Desk, **expected: int) -> Counter[str]:

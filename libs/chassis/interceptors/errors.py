@@ -11,6 +11,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc import aio
 from grpc_status import rpc_status
 
+from libs.away import is_away
 from libs.chassis import context
 from libs.chassis.interceptors.interceptor import Call, Interceptor
 from libs.chassis.logging import get_logger
@@ -93,9 +94,9 @@ class ErrorsInterceptor(Interceptor):
         except NotImplementedError:
             await _abort(call, NotBuilt(call.method.rpartition("/")[2]))
         except Exception as error:
-            if type(error).__module__.partition(".")[0] in {"pymongo", "aio_pika", "aiormq"}:
+            if is_away(error):
                 self._log.warning("dependency_failed", method=call.method, exc_info=True)
-                await _abort(call, DependencyUnavailable(type(error).__module__.partition(".")[0]))
+                await _abort(call, DependencyUnavailable("a dependency"))
             self._log.exception("call_crashed", method=call.method)
             await _abort(call, _internal())
 
@@ -116,6 +117,7 @@ _PASSED_ON = frozenset(
     {
         grpc.StatusCode.INVALID_ARGUMENT,
         grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ALREADY_EXISTS,
         grpc.StatusCode.FAILED_PRECONDITION,
         grpc.StatusCode.ABORTED,
         grpc.StatusCode.UNIMPLEMENTED,

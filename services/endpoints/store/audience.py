@@ -57,8 +57,11 @@ class AudienceStore:
             hint="by_id",
             sort=[("_id", 1)],
         )
-        async for batch in cursor:
-            yield _members(batch)
+        try:
+            async for batch in cursor:
+                yield _members(batch)
+        finally:
+            await cursor.close()  # a reader that goes away leaves nothing open at the server
 
     async def segment_channels(self, application_id: str, segment_id: str) -> dict[str, int]:
         """Members of an imported segment by channel."""

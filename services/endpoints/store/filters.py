@@ -104,7 +104,7 @@ def _instant(node: Instant) -> Document:
         bounds["$gte" if node.start_inclusive else "$gt"] = to_millisecond(node.start)
     if node.end is not None:
         bounds["$lte" if node.end_inclusive else "$lt"] = to_millisecond(node.end)
-    return bounds if bounds else {"$exists": True}
+    return {"$elemMatch": bounds} if bounds else {"$exists": True}
 
 
 def _fact(node: Filter) -> Document:

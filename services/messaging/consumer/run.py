@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Final
 
 from touchpoint.messaging.v1 import message_pb2
@@ -18,7 +17,7 @@ from services.messaging.domain.keywords import is_keyword_reply
 from services.messaging.domain.ledger import Outcome, Reason, State
 from services.messaging.domain.recipients import address_fault
 from services.messaging.domain.rendering import RenderingFailed
-from services.messaging.domain.work import Recipient, Words, is_sendable
+from services.messaging.domain.work import Recipient, Words
 from services.messaging.store.suppressions import Suppression
 from services.messaging.usecases.composition import (
     Composed,
@@ -222,18 +221,13 @@ class BatchRun:
         while self._left and len(self._made) < most:
             recipient = self._left.popleft()
             try:
-                self._made.append(self._made_of(recipient, composer, now))
+                self._made.append(composer.compose(recipient, now))
             except RenderingFailed as failure:
                 outcome = Outcome(
                     recipient.message_id, State.SKIPPED, failure.reason, failure.detail
                 )
                 refused.append((recipient, outcome))
         await self._close(refused)
-
-    def _made_of(self, recipient: Recipient, composer: Composer, now: datetime) -> Composed:
-        if not is_sendable(self._work.channel_type, recipient.address):
-            raise RenderingFailed(Reason.INVALID_ADDRESS, "the address cannot be sent to")
-        return composer.compose(recipient, now)
 
     async def _close_all(self, state: State, reason: Reason, detail: str = "") -> None:
         left = [one.recipient for one in self._made] + [*self._left]

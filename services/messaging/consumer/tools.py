@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from itertools import count, repeat
 from typing import TypeVar
 
+from libs.away import is_away
 from libs.bus.connection import pause
-from libs.bus.consumer import is_away
 from libs.chassis.logging import get_logger
 from libs.clock import Clock
 from libs.errors import DependencyUnavailable

@@ -36,8 +36,8 @@ _OVERRIDES_KEPT: Final = 256
 
 
 class RenderingFailed(Exception):
-    """A message that cannot be made for its recipient: RENDERING_FAILURE, MISSING_VARIABLE,
-    CONTENT_TOO_LONG or INVALID_ADDRESS; the text names variables and sizes, never their values.
+    """A message that cannot be rendered for its recipient: RENDERING_FAILURE, MISSING_VARIABLE or
+    CONTENT_TOO_LONG; the text names variables and sizes, never their values.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:

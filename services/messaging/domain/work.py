@@ -1,10 +1,8 @@
 """A batch as a worker sees it: what is said, who asked, to whom."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from services.messaging.domain.ledger import Origin
 from services.messaging.domain.rendering import Content
@@ -61,18 +59,3 @@ class Work:
     messages_per_second: int
     context: Mapping[str, str]
     trace_id: str
-
-
-_SENDABLE: Final = {
-    "SMS": re.compile(r"\+?[0-9]{3,15}"),
-    # No blanks, no control characters, nothing that ends a path of RFC 5321.
-    "EMAIL": re.compile(r"[^\s<>@\x00-\x1f\x7f]+@[^\s<>@\x00-\x1f\x7f]+"),
-}
-
-
-def is_sendable(channel_type: str, address: str) -> bool:
-    """Whether an address can stand in its protocol's commands.
-
-    Whether it is a good one is decided when recipients are taken in; this is the last look.
-    """
-    return bool(_SENDABLE[channel_type].fullmatch(address))

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from libs.away import is_away
 from libs.bus.connection import pause
-from libs.bus.consumer import is_away
 from libs.chassis.logging import get_logger
 from services.messaging.domain.channels import EmailChannel, SmsChannel
 from services.messaging.domain.limits import Limit

@@ -164,7 +164,7 @@ def near_a_border(stored: Stored, asked: Filter) -> bool:
 
 
 @settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -1,5 +1,6 @@
 """Workers that die, stop, or have settings of their own: one at a time, alone with the queues."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -35,7 +36,7 @@ async def test_events_lost_with_a_worker_are_told_again(
         async def some_sent() -> bool:
             return (await desk.states(ids))[SENT] >= 8
 
-        await eventually(some_sent, 30)
+        await eventually(some_sent, 60)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -48,7 +49,7 @@ async def test_events_lost_with_a_worker_are_told_again(
             # What the dead worker had claimed stays: the gateway's clock sees to it.
             return states if not states["QUEUED"] and states["CLAIMED"] <= 16 else None
 
-        await eventually(rest_sent, 30)
+        await eventually(rest_sent, 60)
 
         async def all_told() -> bool:
             sent = (await desk.states(ids))[SENT]
@@ -79,7 +80,7 @@ async def test_a_worker_that_is_killed_leaves_no_more_than_a_window(
         async def claimed() -> bool:
             return (await desk.states(ids))["CLAIMED"] == 16
 
-        await eventually(claimed, 30)
+        await eventually(claimed, 60)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -90,7 +91,7 @@ async def test_a_worker_that_is_killed_leaves_no_more_than_a_window(
         async def rest_sent() -> bool:
             return (await desk.states(ids))["QUEUED"] == 0
 
-        await eventually(rest_sent, 30)
+        await eventually(rest_sent, 60)
     assert await desk.states(ids) == {"CLAIMED": 16, SENT: 284}
     counts = await box.counts("EMAIL")
     assert max(counts.values()) == 1
@@ -176,7 +177,7 @@ async def test_outcomes_survive_a_database_that_is_away(
         async def claimed() -> bool:
             return (await desk.states(ids))["CLAIMED"] > 0
 
-        await eventually(claimed, 30)
+        await eventually(claimed, 60)
         await asyncio.to_thread(database.kill)
         await asyncio.sleep(2.0)  # long enough for the provider's answers to come
         await asyncio.to_thread(database.start)

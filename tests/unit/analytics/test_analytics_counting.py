@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.analytics.domain.counting import (
@@ -178,6 +178,7 @@ def _one_meaning(events: list[Happened]) -> list[Happened]:
     return list({(e.client_id, e.event_id): e for e in events}.values())
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(
     events=st.lists(HAPPENED, max_size=60).map(_one_meaning),
     cuts=st.lists(st.integers(0, 60), max_size=8),
@@ -200,6 +201,7 @@ def test_counts_do_not_depend_on_batches_order_or_repeats(
     assert sum(t[0] for t in at_once.totals().values()) == len(events)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(HAPPENED, max_size=60).map(_one_meaning))
 def test_the_sums_of_a_batch_are_those_of_a_plain_count(events: list[Happened]) -> None:
     store = Store()

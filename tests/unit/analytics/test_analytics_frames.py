@@ -1,7 +1,7 @@
 """Frames agree with protobuf itself, in both directions, and refuse what is no EventBatch."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from touchpoint.analytics.v1.event_pb2 import Event
 from touchpoint.analytics.v1.events_pb2 import EventBatch
@@ -19,12 +19,14 @@ EVENTS = st.lists(
 )
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(EVENTS)
 def test_what_is_joined_is_an_event_batch(events: list[Event]) -> None:
     body = joined(event.SerializeToString() for event in events)
     assert list(EventBatch.FromString(body).events) == events
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(EVENTS, EVENTS)
 def test_an_event_batch_comes_apart(first: list[Event], second: list[Event]) -> None:
     body = EventBatch(events=first).SerializeToString()
@@ -32,6 +34,7 @@ def test_an_event_batch_comes_apart(first: list[Event], second: list[Event]) -> 
     assert [Event.FromString(one) for one in taken_apart(body)] == [*first, *second]
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(EVENTS.filter(bool), st.integers(1, 20))
 def test_what_is_cut_off_is_refused(events: list[Event], cut: int) -> None:
     body = EventBatch(events=[*events, Event(client_id="z" * 50)]).SerializeToString()

@@ -12,7 +12,6 @@ from touchpoint.messaging.v1 import message_pb2
 from services.messaging.consumer.decoding import endpoint_reader, recipients_of, words_of, work_of
 from services.messaging.domain.ledger import Reason
 from services.messaging.domain.rendering import Content, Rendered, RenderingFailed, Source, Values
-from services.messaging.domain.work import is_sendable
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ENDPOINT = endpoint_pb2.Endpoint(
@@ -244,23 +243,3 @@ def test_contents_are_decoded() -> None:
     assert words.sender_id == "SHOP"
     assert words.content.variables == {("A",)}
     assert words.content.render(Values(), NOW).text == "Hi x"
-
-
-@pytest.mark.parametrize(
-    ("channel", "address", "fine"),
-    [
-        ("EMAIL", "ann@mail.example", True),
-        ("EMAIL", "ünï@mail.example", True),
-        ("EMAIL", "a b@mail.example", False),
-        ("EMAIL", "a@b@mail.example", False),
-        ("EMAIL", "a@b.example>\r\nDATA", False),
-        ("EMAIL", "a@b.example\n", False),
-        ("EMAIL", "@b.example", False),
-        ("SMS", "+4915112345678", True),
-        ("SMS", "12345", True),
-        ("SMS", "call me", False),
-        ("SMS", "+49\n", False),
-    ],
-)
-def test_addresses_that_can_stand_in_a_command(channel: str, address: str, *, fine: bool) -> None:
-    assert is_sendable(channel, address) is fine
