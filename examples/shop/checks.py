@@ -243,7 +243,7 @@ def _stops_in_force(books: Books) -> Verdict:
     return Verdict(
         "whoever texted STOP got an answer and is off the list",
         not deaf and len(stopped) == books.evidence.opt_outs,
-        _with_examples(f"{len(stopped)} people", deaf),
+        _with_examples(f"{books.evidence.opt_outs} people, {len(stopped)} answers", deaf),
     )
 
 

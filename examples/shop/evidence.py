@@ -10,6 +10,7 @@ from datetime import datetime
 from google.protobuf.timestamp_pb2 import Timestamp
 from touchpoint.analytics.v1 import analytics_service_pb2 as analytics_pb
 from touchpoint.campaigns.v1 import campaign_pb2
+from touchpoint.common.v1 import channel_pb2
 from touchpoint.messaging.v1 import message_pb2
 from touchpoint.messaging.v1 import messaging_service_pb2 as messaging_pb
 
@@ -19,9 +20,8 @@ from examples.shop.platform import Platform
 from examples.shop.sandbox import Arrived, Sandbox
 from examples.shop.setting_up import STOP_REPLY, suppressed
 
-SETTLE_SECONDS = 60.0
-# The SMS centre repeats a receipt that came too early after a second.
-STILL_LOOKS = 3
+MOST_LOOKS = 60
+STILL_LOOKS = 2
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,41 @@ class Start:
         return int(self.at.timestamp() * 1000)
 
 
-async def settled(platform: Platform, sandbox: Sandbox, app_id: str, campaign_id: str) -> None:
-    """Wait until every recipient has reacted and the figures stand still for a while."""
+async def settled(
+    platform: Platform, sandbox: Sandbox, run: campaign_pb2.CampaignActivity, start: Start
+) -> None:
+    """Wait until every recipient has reacted and the figures stand still for a while.
+
+    After a minute it is over all the same: the checks say what is missing.
+    """
     before: object = None
-    still = 0
-    async with asyncio.timeout(SETTLE_SECONDS):
-        while still < STILL_LOOKS:
-            waiting = (await sandbox.stats())["reactions"]["waiting"]
-            now = sorted(
-                (one.event_type, one.treatment_id, one.count)
-                for one in await event_counts(platform, app_id, campaign_id)
-            )
-            still = still + 1 if now == before and not waiting else 0
-            before = now
-            await asyncio.sleep(1)
+    still, looks = 0, 0
+    while still < STILL_LOOKS and looks < MOST_LOOKS:
+        now = sorted(
+            (one.event_type, one.treatment_id, one.count)
+            for one in await event_counts(platform, run.application_id, run.campaign_id)
+        )
+        is_still = now == before and not await _is_awaited(platform, sandbox, run, start)
+        still = still + 1 if is_still else 0
+        before, looks = now, looks + 1
+        await asyncio.sleep(1)
+
+
+async def _is_awaited(
+    platform: Platform, sandbox: Sandbox, run: campaign_pb2.CampaignActivity, start: Start
+) -> bool:
+    """Whether somebody has still to react, a receipt to come, or a STOP to be answered."""
+    if (await sandbox.stats())["reactions"]["waiting"]:
+        return True
+    answered = len(_stop_replies(await sandbox.messages("SMS", start.at_ms)))
+    if answered != await _opt_outs(platform, run.application_id, start.at):
+        return True
+    return await _texts_without_receipt(platform, run)
+
+
+async def _texts_without_receipt(platform: Platform, run: campaign_pb2.CampaignActivity) -> bool:
+    rows = await _ledger(platform, run, message_pb2.MESSAGE_STATE_SENT)
+    return any(row.channel_type == channel_pb2.CHANNEL_TYPE_SMS for row in rows)
 
 
 async def event_counts(
@@ -101,7 +122,7 @@ async def gathered(
         await _ledger(platform, run),
         [one for one in await sandbox.messages("EMAIL", start.at_ms) if CODE in one.body],
         [one for one in texts if CODE in one.body],
-        [one for one in texts if one.body == STOP_REPLY],
+        _stop_replies(texts),
         (await sandbox.part_times())[start.parts :],
         await suppressed(platform, app_id),
         _totals(await event_counts(platform, app_id, run.campaign_id)),
@@ -111,9 +132,11 @@ async def gathered(
 
 
 async def _ledger(
-    platform: Platform, run: campaign_pb2.CampaignActivity
+    platform: Platform,
+    run: campaign_pb2.CampaignActivity,
+    state: message_pb2.MessageState.ValueType = message_pb2.MESSAGE_STATE_UNSPECIFIED,
 ) -> list[message_pb2.Message]:
-    """Every row of the run, page by page."""
+    """Every row of the run, or those in a state, page by page."""
     rows: list[message_pb2.Message] = []
     token = ""
     while True:
@@ -121,6 +144,7 @@ async def _ledger(
             messaging_pb.ListMessagesRequest(
                 application_id=run.application_id,
                 dispatch_id=run.activity_id,
+                state=state,
                 page_size=1000,
                 page_token=token,
             ),
@@ -137,6 +161,10 @@ def _totals(counts: Sequence[analytics_pb.EventCount]) -> dict[str, int]:
     for one in counts:
         totals[one.event_type] += one.count
     return dict(totals)
+
+
+def _stop_replies(texts: Sequence[Arrived]) -> list[Arrived]:
+    return [one for one in texts if one.body == STOP_REPLY]
 
 
 async def _opt_outs(platform: Platform, app_id: str, since: datetime) -> int:

@@ -44,7 +44,7 @@ class Demo:
         campaign_id, start = await self._start(app_id, segment_id)
         run = await follow(self.screen, self.platform, self.sandbox, app_id, campaign_id)
         self.screen.quiet("  Waiting for the last people to open, click, answer and complain.")
-        await settled(self.platform, self.sandbox, app_id, campaign_id)
+        await settled(self.platform, self.sandbox, run, start)
         evidence = await gathered(self.platform, self.sandbox, run, audience, start)
         self._check(evidence)
         await self._figures(evidence)

@@ -23,6 +23,7 @@ from examples.shop.screen import Screen, count
 SMS_LIMIT: Final = 20
 SECOND_US: Final = 1_000_000
 MOST_SECONDS: Final = 240.0
+BAR_WIDTH: Final = 72
 _LOOK_SECONDS: Final = 0.5
 _TELL_LOOKS: Final = 10  # without a terminal: a line every five seconds
 _HANDED_OVER: Final = ("SENT", "DELIVERED", "FAILED")
@@ -58,8 +59,8 @@ class Standing:
         """The same in one line, for logs."""
         return (
             f"sent {count(self.sent)} of {count(self.sent + self.waiting)}"
-            f"   delivered {count(self.delivered)}   skipped {count(self.skipped)}"
-            f"   SMS {self.sms_rate}/{SMS_LIMIT} a second   {self.seconds_left} s left"
+            f"  delivered {count(self.delivered)}  skipped {count(self.skipped)}"
+            f"  SMS {self.sms_rate}/{SMS_LIMIT} a second  {self.seconds_left} s left"
         )
 
 
@@ -119,16 +120,10 @@ def _rate_now(part_times: Sequence[int]) -> int:
 
 
 def _drawn(standing: Standing) -> Group:
-    whole = standing.sent + standing.waiting
-    facts = Table.grid(padding=(0, 3))
-    facts.add_row(
-        Text.assemble(("sent ", "dim"), f"{count(standing.sent)} of {count(whole)}"),
-        Text.assemble(("delivered ", "dim"), count(standing.delivered)),
-        Text.assemble(("skipped ", "dim"), count(standing.skipped)),
-        Text.assemble(("SMS ", "dim"), f"{standing.sms_rate}", (f" of {SMS_LIMIT}/s", "dim")),
-        Text.assemble(("left ", "dim"), f"{standing.seconds_left} s"),
-    )
-    return Group(ProgressBar(total=max(whole, 1), completed=standing.sent, width=72), facts)
+    bar = Table.grid()  # a bar by itself does not end its line
+    whole = max(standing.sent + standing.waiting, 1)
+    bar.add_row(ProgressBar(total=whole, completed=standing.sent, width=BAR_WIDTH))
+    return Group(bar, Text(standing.line()))
 
 
 def most_in(times: Sequence[int], window_us: int) -> int:

@@ -176,7 +176,8 @@ async def main(size: int, rounds: int, running: Estate) -> None:
         database = mongo.get_database(f"{running.env['DATABASE_PREFIX']}endpoints")
         store = EndpointStore(database)
         upserts = Upserts(store, NameStore(database, 250), Consent(None), Limits())
-        rate = await bench_audience.load(upserts, size, "bench")
+        pace = await bench_audience.load(upserts, 0, size, "bench")
+        rate = pace.rows / pace.wall_seconds
         print(f"{size:,} endpoints loaded, {rate:,.0f}/s", flush=True)
         begin = time.perf_counter()
         duck: duckdb.DuckDBPyConnection = bench_audience.duck_table(size)
