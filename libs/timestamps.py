@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from libs.errors import InvalidFields, Violation
@@ -27,3 +28,17 @@ def from_timestamp(stamp: Timestamp, field: str = "time") -> datetime | None:
         return stamp.ToDatetime(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidFields([Violation(field, "is not a valid time")]) from error
+
+
+def set_instant(owner: Message, field: str) -> datetime | None:
+    """The aware instant of a timestamp field that is set, 1970 included; None when it is not.
+
+    Raises InvalidFields naming the field when it lies outside the years 1 to 9999.
+    """
+    if not owner.HasField(field):
+        return None
+    try:
+        moment: datetime = getattr(owner, field).ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidFields([Violation(field, "is not a valid time")]) from error
+    return moment

@@ -57,7 +57,8 @@ def _ended(shown: Screen, seconds: float) -> int:
     if shown.failed:
         shown.say(f"{len(shown.failed)} of the checks above failed. ({seconds:.0f} s)")
         return 1
-    shown.say(f"Every check held. ({seconds:.0f} s)")
+    held = "Every check that could be judged held" if shown.unjudged else "Every check held"
+    shown.say(f"{held}. ({seconds:.0f} s)")
     return 0
 
 

@@ -30,10 +30,10 @@ _SENT: Final = frozenset({"SENT", "DELIVERED", "FAILED"})
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim, whether it holds, and the figures it rests on."""
+    """A claim, whether it holds (None: cannot be judged here), and the figures it rests on."""
 
     claim: str
-    holds: bool
+    holds: bool | None
     shown: str
 
 
@@ -187,8 +187,10 @@ def _never_too_fast(books: Books) -> Verdict:
     shown = f"most in any sliding second: {most}"
     if most > SMS_LIMIT:
         shown += f"; {surely} once a part may be read {LATE_READ_US // 1000} ms late"
-    claim = f"never more than {SMS_LIMIT} SMS parts a second"
-    return Verdict(claim, 0 < surely <= SMS_LIMIT or load > BUSY, shown + _busy(load))
+    holds = 0 < surely <= SMS_LIMIT
+    return Verdict(
+        f"never more than {SMS_LIMIT} SMS parts a second", _judged(holds, load), shown + _busy(load)
+    )
 
 
 def _never_too_slow(books: Books) -> Verdict:
@@ -196,14 +198,19 @@ def _never_too_slow(books: Books) -> Verdict:
     shown = f"{rate:.2f} parts a second from first to last"
     if len(books.evidence.part_times) < ENOUGH_PARTS:
         return Verdict("and the limit was used", 0 < rate <= SMS_LIMIT * 1.1, shown)
-    holds = LEAST_RATE <= rate <= SMS_LIMIT or load > BUSY
-    return Verdict("and the limit was used to the full", holds, shown + _busy(load))
+    holds = LEAST_RATE <= rate <= SMS_LIMIT
+    return Verdict("and the limit was used to the full", _judged(holds, load), shown + _busy(load))
+
+
+def _judged(holds: bool, load: float) -> bool | None:  # noqa: FBT001 (a verdict, not a switch)
+    """A machine that is too busy can excuse a failure, never make a success."""
+    return holds or (None if load > BUSY else False)
 
 
 def _busy(load: float) -> str:
     if load <= BUSY:
         return ""
-    return f" (not judged: {load:.0f} programs wait for each processor, so that times mean little)"
+    return f"; {load:.0f} programs wait for each processor here, so that times mean little"
 
 
 def _campaign_parts(books: Books) -> Sequence[int]:

@@ -8,6 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH = 92
+_MARKS = {
+    True: Text("ok", "green"),
+    False: Text("FAILS", "bold red"),
+    None: Text("?", "yellow"),
+}
 
 
 @dataclass
@@ -16,6 +21,7 @@ class Screen:
 
     console: Console
     failed: list[str] = field(default_factory=list)
+    unjudged: int = 0
     step: int = 0
 
     @property
@@ -55,12 +61,16 @@ class Screen:
         """A command to copy: never wrapped, so that it can be."""
         self.console.print(Text(f"     {command}", "cyan"), soft_wrap=True, highlight=False)
 
-    def check(self, claim: str, *, holds: bool, shown: str) -> None:
-        """Say a claim and whether it holds, and below it the figures it rests on."""
-        mark = Text("ok", "green") if holds else Text("FAILS", "bold red")
+    def check(self, claim: str, *, holds: bool | None, shown: str) -> None:
+        """Say a claim and whether it holds, and below it the figures it rests on.
+
+        None says that it cannot be judged here: a question mark, and no failure.
+        """
+        mark = _MARKS[holds]
         self._hang(mark, Text.assemble(claim, "\n", (shown, "dim")))
-        if not holds:
+        if holds is False:
             self.failed.append(claim)
+        self.unjudged += holds is None
 
     def finding(self, text: str, *, holds: bool) -> None:
         """A criterion, and whether it holds of somebody."""

@@ -10,7 +10,7 @@ from touchpoint.endpoints.v1 import endpoint_pb2 as pb
 from touchpoint.endpoints.v1 import import_service_pb2 as imports
 
 from libs.errors import InvalidFields, Violation
-from libs.timestamps import from_timestamp
+from libs.timestamps import from_timestamp, set_instant
 from services.endpoints.domain import filters as domain
 from services.endpoints.domain.endpoint import COORDINATES, PLACE, Change
 from services.endpoints.domain.filters import DEEPEST, EVERYBODY, Filter, Group
@@ -97,8 +97,8 @@ def _instant(test: filters.InstantTest) -> Filter:
     return domain.Instant(
         _field(test.field),
         test.name,
-        moment(test.start_time),
-        moment(test.end_time),
+        set_instant(test, "start_time"),
+        set_instant(test, "end_time"),
         test.start_inclusive,
         test.end_inclusive,
     )
@@ -117,7 +117,7 @@ def _distance(test: filters.DistanceTest) -> Filter:
 
 
 def _activity(test: filters.ActivityTest) -> Filter:
-    return domain.Activity(test.active, moment(test.since_time))
+    return domain.Activity(test.active, set_instant(test, "since_time"))
 
 
 def _imported(test: filters.ImportTest) -> Filter:
