@@ -137,7 +137,7 @@ class Customer:
         )
         return answer.segment.segment_id
 
-    async def send(self, segment_id: str, **more: Any) -> str:
+    async def send(self, segment_id: str, sms_body: str = "Hello {{Id}}", **more: Any) -> str:
         """Create a campaign by email and SMS that starts at once; returns its id."""
         campaign = campaign_pb2.Campaign(
             name="Spring",
@@ -146,7 +146,7 @@ class Customer:
                 email_message=campaign_pb2.CampaignEmailMessage(
                     title="Hello {{Id}}", body="Hello {{User.UserId}}", html_body="<p>Hello</p>"
                 ),
-                sms_message=campaign_pb2.CampaignSmsMessage(body="Hello {{Id}}"),
+                sms_message=campaign_pb2.CampaignSmsMessage(body=sms_body),
             ),
             schedule=campaign_pb2.Schedule(start_time="IMMEDIATE"),
             **more,

@@ -1,0 +1,94 @@
+"""The account's SMS rate as the provider sees it: three sms workers, one backlog, every part timed.
+
+`python -m tests.fault.pace --messages 1200 --workers 3` prints the mean rate while the backlog
+lasted and the most parts in any sliding second; a share of the texts has three parts.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from touchpoint.segmentation.v1 import segment_pb2
+
+from tests.support.customer import Customer, customer, until
+from tests.support.estate import Plan, estate
+
+RATE = 20
+LEAST_MEAN = 19.8
+# Every tenth person's text is long: three parts, which take three slots.
+BODY = "Hello {{Id}}{{#if (eq Attributes.Long.[0] 'yes')}} " + "x" * 380 + "{{/if}}"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What the provider saw."""
+
+    parts: int
+    seconds: float
+    mean: float
+    most_in_a_second: int
+
+
+def measured(times_ms: Sequence[int]) -> Pace:
+    """Mean over the whole backlog and the fullest sliding second, of arrival times in ms."""
+    times = sorted(times_ms)
+    most, first = 0, 0
+    for last, at in enumerate(times):
+        while at - times[first] >= 1000:
+            first += 1
+        most = max(most, last - first + 1)
+    seconds = (times[-1] - times[0]) / 1000
+    return Pace(len(times), seconds, (len(times) - 1) / seconds, most)
+
+
+async def run(messages: int, workers: int) -> Pace:
+    """Send to so many people with so many sms workers at the account's default rate."""
+    plan = Plan({"sms": workers}, {"LOG_LEVEL": "INFO"}, frozenset({"links", "email"}))
+    with estate(plan) as place:
+        async with customer(place) as client:
+            await client.set_up_channels()
+            await client.import_rows(_people(messages))
+            everybody = await client.segment("All", segment_pb2.SegmentDimensions())
+            campaign_id = await client.send(everybody, BODY)
+            seconds = 60 + messages * 1.2 / RATE * 1.5
+            await until(lambda: client.run_is_over(campaign_id), seconds, "the run", 0.5)
+            return measured(await _arrivals(client))
+
+
+def _people(count: int) -> list[dict[str, str]]:
+    return [
+        {
+            "Id": f"e{n}",
+            "ChannelType": "SMS",
+            "Address": f"+1555{2000000 + n}",
+            "User.UserId": f"u{n}",
+            "Attributes.Long": "yes" if n % 10 == 0 else "no",
+        }
+        for n in range(count)
+    ]
+
+
+async def _arrivals(client: Customer) -> list[int]:
+    told = await client.sandbox("/timestamps?channel=SMS&clock=steady")
+    return [int(ms) for ms in (told["timestamps"] if isinstance(told, dict) else told)]
+
+
+def main() -> int:
+    """Run from the command line; 0 when the limit held and was used."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=1200)
+    parser.add_argument("--workers", type=int, default=3)
+    given = parser.parse_args()
+    pace = asyncio.run(run(given.messages, given.workers))
+    print(f"parts                     {pace.parts} in {pace.seconds:.1f} s")
+    print(f"mean                      {pace.mean:.2f} a second ({pace.mean / RATE:.4f} of {RATE})")
+    print(f"most in any second        {pace.most_in_a_second}")
+    fine = pace.most_in_a_second <= RATE and pace.mean >= LEAST_MEAN
+    print("PASS" if fine else "FAIL")
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
