@@ -40,9 +40,10 @@ def _every(seconds: float, work: Callable[[], Awaitable[int]], name: str) -> Bac
                 if await work():
                     pause = 0.0
             except Exception as error:
-                if not is_away(error):
-                    raise
-                get_logger().warning("clock_waiting", clock=name, cause=type(error).__name__)
+                if is_away(error):
+                    get_logger().warning("clock_waiting", clock=name, cause=type(error).__name__)
+                else:  # the other clocks and the RPCs go on; this one tries again
+                    get_logger().exception("clock_failed", clock=name)
                 pause = max(seconds, AWAY_SECONDS)
             await _wait(stopping, pause)
 
