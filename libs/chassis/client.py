@@ -67,10 +67,24 @@ class _UnaryStream(_Outgoing, aio.UnaryStreamClientInterceptor):
         return await continuation(self.dressed(client_call_details), request)
 
 
+class _StreamUnary(_Outgoing, aio.StreamUnaryClientInterceptor):
+    async def intercept_stream_unary(
+        self,
+        continuation: Callable[[aio.ClientCallDetails, Any], Any],
+        client_call_details: aio.ClientCallDetails,
+        request_iterator: Any,  # noqa: ANN401 - any RPC messages
+    ) -> Any:  # noqa: ANN401 - as above
+        return await continuation(self.dressed(client_call_details), request_iterator)
+
+
 def open_channel(settings: Settings, address: str, stack: AsyncExitStack) -> aio.Channel:
     """A channel to a peer service, closed when the stack unwinds. Nothing is dialled yet."""
     token = settings.peer_token.get_secret_value()
-    interceptors: list[Any] = [_UnaryUnary(token), _UnaryStream(token)]
+    interceptors: list[Any] = [
+        _UnaryUnary(token),
+        _UnaryStream(token),
+        _StreamUnary(token),
+    ]
     if settings.tls_client_ca_file:
         credentials = grpc.ssl_channel_credentials(Path(settings.tls_client_ca_file).read_bytes())
         channel = aio.secure_channel(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import available_timezones
 
-from libs.errors import ApplicationForbidden, Violations
+from libs.errors import ApplicationForbidden, NotBuilt, Violations
 
 MOST_TAGS = 50
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
@@ -113,7 +113,7 @@ def initial_settings(application: Application) -> ApplicationSettings:
 def changed_settings(
     settings: ApplicationSettings, change: SettingsChange, now: datetime
 ) -> ApplicationSettings:
-    """The settings with the given parts replaced. Raises InvalidFields."""
+    """The settings with the given parts replaced. Raises InvalidFields, NotBuilt."""
     found = Violations()
     if change.limits:
         _check_limits(found, change.limits)
@@ -125,6 +125,8 @@ def changed_settings(
         known = change.timezone in available_timezones()
         found.check(known, "settings.timezone", "must be a tz database name")
     found.raise_if_any()
+    if change.limits and (change.limits.daily or change.limits.session):
+        raise NotBuilt("a daily or session limit over all campaigns of an application")
     given = {
         name: value
         for name in ("limits", "quiet_time", "on_missing_variable", "timezone")

@@ -17,5 +17,5 @@ class Settings(config.Settings):
     # A run stops feeding while more of its messages than this wait to be sent: queues stay shallow,
     # and a campaign of ten million is a cursor.
     most_open_messages: int = Field(default=20_000, ge=100)
-    account_sms_per_second: int = Field(default=20, ge=1)
+    account_sms_rate: int = Field(default=20, ge=1)  # message parts a second, as in messaging
     most_active_campaigns: int = 200  # spec 11.8

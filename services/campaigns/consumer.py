@@ -10,7 +10,7 @@ from libs.clock import Clock
 from services.campaigns.domain import states
 from services.campaigns.store.activities import ActivityStore
 from services.campaigns.store.campaigns import CampaignStore
-from services.campaigns.usecases import Runs
+from services.campaigns.usecases.runs import Runs
 
 
 class DeletionConsumer:

@@ -23,7 +23,7 @@ from services.campaigns.domain.activity import Activity, ActivityState, Shard
 from services.campaigns.domain.audience import Plan
 from services.campaigns.store.activities import ActivityStore
 from services.campaigns.store.campaigns import CampaignStore
-from services.campaigns.usecases import Runs
+from services.campaigns.usecases.runs import Runs
 
 _AWAY = (aio.AioRpcError, ConnectionError, TimeoutError)
 

@@ -24,7 +24,9 @@ from services.campaigns.servicer.campaigns import CampaignsServicer
 from services.campaigns.store import INDEXES
 from services.campaigns.store.activities import ActivityStore
 from services.campaigns.store.campaigns import CampaignStore
-from services.campaigns.usecases import Author, Peers, Runs
+from services.campaigns.usecases.author import Author
+from services.campaigns.usecases.peers import Peers
+from services.campaigns.usecases.runs import Runs
 
 
 async def setup(settings: Settings, stack: AsyncExitStack, clock: Clock | None = None) -> Parts:
@@ -36,9 +38,7 @@ async def setup(settings: Settings, stack: AsyncExitStack, clock: Clock | None =
     activities = ActivityStore(database, settings.lease_seconds)
     peers = _peers(settings, stack)
     runs = Runs(campaigns, activities, peers, settings.shards_per_run)
-    author = Author(
-        campaigns, peers, settings.account_sms_per_second, settings.most_active_campaigns
-    )
+    author = Author(campaigns, peers, settings.account_sms_rate, settings.most_active_campaigns)
     servicer = CampaignsServicer(
         campaigns, activities, author, runs, Pager(settings.page_key()), clock
     )

@@ -32,13 +32,13 @@ class Plan:
     quiet_time: QuietTime | None
 
 
-def plan(campaign_id: str, definition: Definition, quiet_default: QuietTime | None) -> Plan:
+def plan(campaign_id: str, definition: Definition) -> Plan:
     """The plan of a campaign; the same for every run of it."""
     says = definition.all_says
     return Plan(
         treatment_of=_treatments_by_cohort(campaign_id, definition),
         channels={treatment_id: each.channels for treatment_id, each in says.items()},
-        quiet_time=definition.schedule.quiet_time or quiet_default,
+        quiet_time=definition.schedule.quiet_time,
     )
 
 

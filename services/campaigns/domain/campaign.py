@@ -130,6 +130,8 @@ class Definition:
     treatment_name: str = ""
     treatment_description: str = ""
     priority: int = 0
+    # The application's setting when the campaign was written (spec 1.6).
+    skip_on_missing_variable: bool = False
 
     @property
     def all_says(self) -> dict[str, Says]:

@@ -22,7 +22,8 @@ from services.campaigns.servicer.mapping import (
 )
 from services.campaigns.store.activities import ActivityStore
 from services.campaigns.store.campaigns import CampaignStore
-from services.campaigns.usecases import Author, Runs
+from services.campaigns.usecases.author import Author
+from services.campaigns.usecases.runs import Runs
 
 Call = Any  # grpc.aio's context; nothing here needs it
 
@@ -107,7 +108,7 @@ class CampaignsServicer(rpc.CampaignsServiceServicer):
             dict(before.tags),
             now,
         )
-        sent = bool(await self._activities.count(request.campaign_id))
+        sent = await self._activities.has_sent(request.campaign_id)
         after = states.edited(before, draft.definition, draft.start_time, now, sent=sent)
         saved = await self._campaigns.save(after, new_version=True)
         return pb.UpdateCampaignResponse(campaign=campaign_to_proto(saved))

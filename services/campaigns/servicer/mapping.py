@@ -28,6 +28,8 @@ def definition_from_proto(given: pb.Campaign) -> Definition:
     """What the author wrote. Raises NotBuilt for schedules this version does not run."""
     if given.schedule.frequency not in _ONCE:
         raise NotBuilt("a schedule other than ONCE")
+    if given.limits.session:
+        raise NotBuilt("a limit for each session (in-app messages)")
     if given.schedule.is_local_time:
         raise NotBuilt("sending at the recipient's local time")
     return Definition(

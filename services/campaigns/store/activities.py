@@ -54,8 +54,10 @@ class ActivityStore:
         found = await self._activities.find_one(query)
         return _activity(found) if found else None
 
-    async def count(self, campaign_id: str) -> int:
-        return await self._activities.count_documents({"campaign_id": campaign_id}, limit=1)
+    async def has_sent(self, campaign_id: str) -> bool:
+        """Whether a run of the campaign ever began to send; one that could not start did not."""
+        query = {"campaign_id": campaign_id, "start": {"$ne": None}}
+        return await self._activities.count_documents(query, limit=1) > 0
 
     async def lease(self, owner: str) -> Activity | None:
         """Take a run nobody looks after: not started, or possibly at its end."""

@@ -112,7 +112,7 @@ async def test_settings_keep_the_parts_that_are_not_given(root: aio.Channel) -> 
     stub = rpc.ApplicationsServiceStub(root)
     app_id = await _create(root, "Merge")
     first = application_pb2.ApplicationSettings(timezone="Europe/Berlin")
-    first.limits.daily = 3
+    first.limits.total = 3
     second = application_pb2.ApplicationSettings(
         on_missing_variable=application_pb2.MISSING_VARIABLE_POLICY_SKIP_MESSAGE
     )
@@ -120,7 +120,7 @@ async def test_settings_keep_the_parts_that_are_not_given(root: aio.Channel) -> 
         answer = await stub.UpdateApplicationSettings(
             pb.UpdateApplicationSettingsRequest(application_id=app_id, settings=change)
         )
-    assert answer.settings.limits.daily == 3
+    assert answer.settings.limits.total == 3
     assert answer.settings.timezone == "Europe/Berlin"
     policy = answer.settings.on_missing_variable
     assert policy == application_pb2.MISSING_VARIABLE_POLICY_SKIP_MESSAGE

@@ -55,7 +55,7 @@ def _member(**changed: object) -> Member:
 def test_every_cohort_has_one_treatment_and_shares_are_exact(
     campaign: object, holdout: int, shares: list[int]
 ) -> None:
-    made = plan(str(campaign), _definition(holdout, tuple(shares)), None)
+    made = plan(str(campaign), _definition(holdout, tuple(shares)))
     counted = Counter(made.treatment_of)
     assert len(made.treatment_of) == 100
     assert counted[HOLDOUT] == holdout
@@ -66,8 +66,8 @@ def test_every_cohort_has_one_treatment_and_shares_are_exact(
 
 def test_the_same_campaign_divides_its_audience_the_same_way_every_time() -> None:
     definition = _definition(20, (40,))
-    one, again = plan("a", definition, None), plan("a", definition, None)
-    other = plan("b", definition, None)
+    one, again = plan("a", definition), plan("a", definition)
+    other = plan("b", definition)
     assert one.treatment_of == again.treatment_of
     assert one.treatment_of != other.treatment_of
 
@@ -83,7 +83,7 @@ def test_the_same_campaign_divides_its_audience_the_same_way_every_time() -> Non
     ],
 )
 def test_the_first_refusal_counts(changed: dict[str, object], reason: str) -> None:
-    chosen = plan("a", _definition(), None)
+    chosen = plan("a", _definition())
     assert decide(_member(**changed), chosen, NOW) == ("0", reason)
 
 
@@ -95,7 +95,7 @@ def test_holdout_gets_nothing_and_a_channel_without_message_is_no_holdout() -> N
 
 def test_a_treatment_speaks_on_its_own_channels() -> None:
     definition = _definition(0, (100,), EMAIL)
-    chosen = plan("a", definition, None)
+    chosen = plan("a", definition)
     assert decide(_member(), chosen, NOW) == ("1", "")
     assert decide(_member(channel="SMS"), chosen, NOW) == ("1", "CHANNEL_MISMATCH")
 
@@ -117,11 +117,8 @@ def test_quiet_time_is_the_recipients_own(start: str, end: str, zone: str, *, qu
     assert is_quiet(QuietTime(start, end), zone, NOW) is quiet
 
 
-def test_the_campaigns_quiet_time_wins_over_the_applications() -> None:
-    definition = _definition()
-    default = QuietTime("00:00", "01:00")
-    assert plan("a", definition, default).quiet_time == default
+def test_the_quiet_time_of_the_plan_is_the_definitions() -> None:
     own = QuietTime("02:00", "03:00")
-    scheduled = Schedule("IMMEDIATE", quiet_time=own)
-    made = Definition("c", "s", BOTH, scheduled)
-    assert plan("a", made, default).quiet_time == own
+    made = Definition("c", "s", BOTH, Schedule("IMMEDIATE", quiet_time=own))
+    assert plan("a", made).quiet_time == own
+    assert plan("a", _definition()).quiet_time is None

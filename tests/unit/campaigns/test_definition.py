@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from libs.errors import StateConflict, Violations
+from services.campaigns.clients.contents import Defaults
 from services.campaigns.domain import states
 from services.campaigns.domain.activity import Totals, verdict
 from services.campaigns.domain.campaign import (
@@ -25,6 +26,7 @@ from services.campaigns.domain.campaign import (
 from services.campaigns.domain.schedule import expiry, parse_instant, start_of
 from services.campaigns.domain.validation import check, check_tags
 from services.campaigns.store.documents import campaign_document, from_campaign_document
+from services.campaigns.usecases.author import with_defaults
 
 NOW = datetime(2026, 4, 28, 9, 0, tzinfo=UTC)
 SAYS = Says(email=EmailMessage(title="t", body="b"), sms_template=TemplateReference("hello", 2))
@@ -174,3 +176,18 @@ def test_documents_keep_everything() -> None:
     )
     campaign = replace(_campaign(CampaignState.PAUSED, definition), tags={"a": "b"}, request_id="r")
     assert from_campaign_document(campaign_document(campaign)) == campaign
+
+
+def test_the_applications_defaults_are_taken_when_a_campaign_is_written() -> None:
+    quiet, limits = QuietTime("22:00", "06:00"), Limits(total=1)
+    defaults = Defaults(limits, quiet, skip_on_missing_variable=True)
+    taken = with_defaults(GOOD, defaults)
+    assert (taken.limits, taken.schedule.quiet_time) == (limits, quiet)
+    assert taken.skip_on_missing_variable
+    own = replace(
+        GOOD,
+        limits=Limits(total=5),
+        schedule=Schedule("IMMEDIATE", quiet_time=QuietTime("01:00", "02:00")),
+    )
+    kept = with_defaults(own, defaults)
+    assert (kept.limits, kept.schedule) == (own.limits, own.schedule)

@@ -1,19 +1,15 @@
-"""What the edges share: starting a run, feeding it, controlling it, ending it."""
+"""Runs: starting, feeding, controlling and ending them."""
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from libs.chassis.logging import get_logger
-from libs.errors import QuotaExceeded, Violations
-from libs.handlebars import TemplateSyntaxError, compile_template
 from libs.ids import derived_id
-from services.campaigns.clients.audience import AudienceClient
-from services.campaigns.clients.contents import ContentsClient, SettingsClient, TemplateMissing
-from services.campaigns.clients.dispatch import DispatchClient, Progress, Registration
-from services.campaigns.clients.segments import SegmentsClient
-from services.campaigns.domain import audience, schedule, validation
+from services.campaigns.clients.contents import (
+    TemplateMissing,
+)
+from services.campaigns.clients.dispatch import Progress, Registration
+from services.campaigns.domain import audience, schedule
 from services.campaigns.domain.activity import (
     Activity,
     ActivityState,
@@ -21,20 +17,10 @@ from services.campaigns.domain.activity import (
     Totals,
     verdict,
 )
-from services.campaigns.domain.campaign import Campaign, CampaignState, Definition, Limits
+from services.campaigns.domain.campaign import Campaign, CampaignState
 from services.campaigns.store.activities import ActivityStore
 from services.campaigns.store.campaigns import CampaignStore
-
-
-@dataclass(frozen=True, slots=True)
-class Peers:
-    """The other services."""
-
-    segments: SegmentsClient
-    audience: AudienceClient
-    contents: ContentsClient
-    settings: SettingsClient
-    dispatch: DispatchClient
+from services.campaigns.usecases.peers import Peers
 
 
 class Runs:
@@ -81,10 +67,10 @@ class Runs:
         if compiled is None:
             await self._give_up(activity, now, f"segment {definition.segment_id} is missing")
             return
-        defaults = await self._peers.settings.defaults(activity.application_id)
         try:
             contents = await self._peers.contents.resolve(
-                definition.all_says, skip_on_missing_variable=defaults.skip_on_missing_variable
+                definition.all_says,
+                skip_on_missing_variable=definition.skip_on_missing_variable,
             )
         except TemplateMissing as error:
             await self._give_up(activity, now, str(error))
@@ -111,8 +97,7 @@ class Runs:
     async def plan(self, activity: Activity) -> audience.Plan:
         """Who gets what in this run."""
         campaign = await self._version(activity)
-        defaults = await self._peers.settings.defaults(activity.application_id)
-        return audience.plan(campaign.campaign_id, campaign.definition, defaults.quiet_time)
+        return audience.plan(campaign.campaign_id, campaign.definition)
 
     async def apply_control(self, activity: Activity) -> None:
         """Make the gateway do what the run shall do."""
@@ -199,98 +184,3 @@ class Runs:
         return await self._campaigns.get_version(
             activity.application_id, activity.campaign_id, activity.campaign_version
         )
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignEstimate:
-    """What a run of a campaign would do now."""
-
-    total: int
-    reachable: int
-    by_channel: Mapping[str, int]
-    duration_seconds: int
-
-
-class Author:
-    """Checks what an author wrote, against the rules and against what exists."""
-
-    def __init__(
-        self, campaigns: CampaignStore, peers: Peers, sms_per_second: int, most_active: int
-    ) -> None:
-        self._campaigns = campaigns
-        self._peers = peers
-        self._sms_per_second = sms_per_second
-        self._most_active = most_active
-
-    async def draft(
-        self, app_id: str, given: Definition, tags: Mapping[str, str], now: datetime
-    ) -> Campaign:
-        """A campaign not kept yet, with the application's defaults. Raises InvalidFields."""
-        defaults = await self._peers.settings.defaults(app_id)
-        definition = given
-        if given.limits == Limits() and defaults.limits:
-            definition = replace(given, limits=defaults.limits)
-        found = validation.check(definition)
-        validation.check_tags(found, tags)
-        start = schedule.start_of(definition.schedule, now, found)
-        await self._check_references(app_id, definition, found)
-        _check_syntax(definition, found)
-        found.raise_if_any()
-        state = CampaignState.PAUSED if definition.is_paused else CampaignState.SCHEDULED
-        return Campaign("", app_id, definition, 1, state, start, now, now, tags=tags)
-
-    async def create(self, campaign: Campaign) -> Campaign:
-        """Keep a new campaign. Raises QuotaExceeded."""
-        if await self._campaigns.count_active() >= self._most_active:
-            raise QuotaExceeded("active campaigns", self._most_active)
-        return await self._campaigns.add(campaign)
-
-    async def estimate(self, campaign: Campaign) -> CampaignEstimate:
-        """Whom a run would reach now, and how long it would take at the limits in force."""
-        definition = campaign.definition
-        found = await self._peers.segments.estimate(
-            campaign.application_id, definition.segment_id, definition.segment_version
-        )
-        reached = {c: n for c, n in found.by_channel.items() if c in definition.channels}
-        reachable = min(found.eligible, sum(reached.values()))
-        rate = definition.limits.messages_per_second
-        seconds = [reached.get("SMS", 0) / self._sms_per_second]
-        seconds += [reachable / rate] if rate else []
-        return CampaignEstimate(found.total, reachable, found.by_channel, math.ceil(max(seconds)))
-
-    async def _check_references(
-        self, app_id: str, definition: Definition, found: Violations
-    ) -> None:
-        if definition.segment_id:
-            exists = await self._peers.segments.exists(
-                app_id, definition.segment_id, definition.segment_version
-            )
-            found.check(exists, "campaign.segment_id", "there is no such segment or version")
-        for treatment_id, says in definition.all_says.items():
-            path = _path(treatment_id)
-            for field in await self._peers.contents.missing(says):
-                found.add(f"{path}template_configuration.{field}", "there is no such template")
-
-
-def _path(treatment_id: str) -> str:
-    number = int(treatment_id)
-    return f"campaign.additional_treatments[{number - 1}]." if number else "campaign."
-
-
-def _check_syntax(definition: Definition, found: Violations) -> None:
-    for treatment_id, says in definition.all_says.items():
-        path = f"{_path(treatment_id)}message_configuration."
-        texts: dict[str, str] = {}
-        if email := says.email:
-            texts |= {
-                "email_message.title": email.title,
-                "email_message.body": email.body,
-                "email_message.html_body": email.html_body,
-            }
-        if sms := says.sms:
-            texts["sms_message.body"] = sms.body
-        for field, text in texts.items():
-            try:
-                compile_template(text, escape=False)
-            except TemplateSyntaxError as error:
-                found.add(path + field, str(error))

@@ -1,0 +1,1 @@
+"""What the edges share: peers, runs, and what an author writes."""
