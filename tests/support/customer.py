@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from grpc import aio
 from touchpoint.applications.v1 import applications_service_pb2 as applications_pb
@@ -28,8 +28,6 @@ from touchpoint.segmentation.v1 import segment_pb2
 from touchpoint.segmentation.v1 import segmentation_service_pb2 as segmentation_pb
 from touchpoint.segmentation.v1 import segmentation_service_pb2_grpc as segmentation_rpc
 
-from tests.support.estate import Estate
-
 CHUNK = 500_000
 
 
@@ -44,11 +42,42 @@ async def until(
         await asyncio.sleep(pause)
 
 
+class Place(Protocol):
+    """Where an installation answers: its settings by name, such as CAMPAIGNS_ADDR."""
+
+    @property
+    def env(self) -> Mapping[str, str]: ...
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The installation behind a `.touchpoint/env` file."""
+
+    exports: Mapping[str, str]
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        grpc = {
+            f"{name.removeprefix('TOUCHPOINT_GRPC_')}_ADDR": value
+            for name, value in self.exports.items()
+            if name.startswith("TOUCHPOINT_GRPC_")
+        }
+        return grpc | {
+            "SANDBOX_URL": self.exports["TOUCHPOINT_SANDBOX_URL"],
+            "SMTP_ADDR": self.exports["TOUCHPOINT_SANDBOX_SMTP"],
+            "SMPP_ADDR": self.exports["TOUCHPOINT_SANDBOX_SMPP"],
+            "SMPP_SYSTEM_ID": "sandbox",
+            "SMPP_PASSWORD": "sandbox",
+            "BOOTSTRAP_ACCESS_KEY_ID": self.exports["TOUCHPOINT_ACCESS_KEY_ID"],
+            "BOOTSTRAP_SECRET_ACCESS_KEY": self.exports["TOUCHPOINT_SECRET_ACCESS_KEY"],
+        }
+
+
 @dataclass(frozen=True)
 class Customer:
     """A program with an API key, working in one application."""
 
-    estate: Estate
+    estate: Place
     application_id: str
     channels: Mapping[str, aio.Channel]
 
@@ -148,9 +177,9 @@ class Customer:
                 ),
                 sms_message=campaign_pb2.CampaignSmsMessage(body=sms_body),
             ),
-            schedule=campaign_pb2.Schedule(start_time="IMMEDIATE"),
-            **more,
         )
+        campaign.schedule.start_time = "IMMEDIATE"
+        campaign.MergeFrom(campaign_pb2.Campaign(**more))
         answer = await self.campaigns().CreateCampaign(
             campaigns_pb.CreateCampaignRequest(
                 application_id=self.application_id, campaign=campaign
@@ -217,7 +246,7 @@ class Customer:
 
 
 @asynccontextmanager
-async def customer(estate: Estate) -> AsyncIterator[Customer]:
+async def customer(estate: Place) -> AsyncIterator[Customer]:
     """Create an application with the installation's first key, and open every channel."""
     token = (
         f"Bearer {estate.env['BOOTSTRAP_ACCESS_KEY_ID']}:"
@@ -235,7 +264,7 @@ async def customer(estate: Estate) -> AsyncIterator[Customer]:
             "analytics",
         ):
             channel = aio.insecure_channel(
-                estate.address(name), interceptors=_bearer(token), options=_OPTIONS
+                estate.env[f"{name.upper()}_ADDR"], interceptors=_bearer(token), options=_OPTIONS
             )
             channels[name] = await stack.enter_async_context(channel)
         stub = applications_rpc.ApplicationsServiceStub(channels["applications"])
