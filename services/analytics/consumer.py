@@ -9,7 +9,7 @@ from touchpoint.applications.v1.events_pb2 import ApplicationDeleted
 from libs.bus.consumer import Delivery
 from services.analytics.domain.counting import Facts, Record, record_id
 from services.analytics.domain.frames import taken_apart
-from services.analytics.store import EventStore
+from services.analytics.store.events import EventStore
 from services.analytics.usecases import Recorder
 
 

@@ -18,9 +18,12 @@ from libs.mongo.paging import Pager
 from services.analytics.clients import EndpointsClient, EventsPublisher
 from services.analytics.config import Settings
 from services.analytics.consumer import DeletionsConsumer, EventsConsumer
+from services.analytics.scheduler import Purging
 from services.analytics.servicer.events import EventsServicer
 from services.analytics.servicer.figures import AnalyticsServicer
-from services.analytics.store import APP_NAME, INDEXES, EventStore
+from services.analytics.store.events import APP_NAME, EventStore
+from services.analytics.store.retention import Retention
+from services.analytics.store.schema import INDEXES
 from services.analytics.usecases import GroupCommit, Recorder
 
 
@@ -46,10 +49,13 @@ async def setup(settings: Settings, stack: AsyncExitStack) -> Parts:
         background=(
             _events_consumer(settings, store).run,
             Consumer(amqp_url, deletion_queue("analytics"), DeletionsConsumer(store).handle).run,
+            Purging(Retention(database), SystemClock()).run,
         ),
     )
 
 
+# Figures may be late (spec 10.3), and a transaction of a few events costs as much as one of many.
+_LINGER_SECONDS = 0.2
 _EVENTS_SERVICE = "touchpoint.analytics.v1.EventsService"
 _FIGURES_SERVICE = "touchpoint.analytics.v1.AnalyticsService"
 
@@ -61,5 +67,6 @@ def _events_consumer(settings: Settings, store: EventStore) -> Consumer:
         prefetch=settings.consume_messages * side_by_side * 2,
         concurrency=side_by_side,
         batch_size=settings.consume_messages,
+        linger_seconds=_LINGER_SECONDS,
     )
     return Consumer(settings.amqp_url.get_secret_value(), ANALYTICS_EVENTS, handler, pace)

@@ -8,7 +8,7 @@ from typing import Final
 from libs.chassis import context
 from libs.errors import DependencyUnavailable
 from services.analytics.domain.counting import Fact, Record, marks_of, tally
-from services.analytics.store import EventStore
+from services.analytics.store.events import EventStore
 
 Publish = Callable[[Sequence[tuple[str, bytes]]], Awaitable[None]]
 
@@ -89,7 +89,8 @@ class Recorder:
         slot = await self._slots.get()
         try:
             for attempt in range(_ATTEMPTS):
-                if await self._attempt(records, slot):
+                # Repeats are rare, and a store that has one refuses it: only then is it looked up.
+                if await self._attempt(records, slot, look=attempt > 0):
                     return
                 if attempt >= _PATIENT_ATTEMPTS:
                     await self._store.end_abandoned()
@@ -98,12 +99,15 @@ class Recorder:
             self._slots.put_nowait(slot)
         raise DependencyUnavailable("the event store")
 
-    async def _attempt(self, records: Sequence[Record], slot: int) -> bool:
-        known = await self._store.known_events([record.record_id for record in records])
-        new = [record for record in records if record.record_id not in known]
+    async def _attempt(self, records: Sequence[Record], slot: int, *, look: bool) -> bool:
+        new = await self._unknown(records) if look else records
         if not new:
             return True
         facts: list[Fact] = [record.fact for record in new]
         marks = marks_of(facts)
         marks -= await self._store.known_marks(marks)
         return await self._store.add(new, marks, tally(facts, marks), slot)
+
+    async def _unknown(self, records: Sequence[Record]) -> list[Record]:
+        known = await self._store.known_events([record.record_id for record in records])
+        return [record for record in records if record.record_id not in known]

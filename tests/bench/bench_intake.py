@@ -31,7 +31,8 @@ from touchpoint.analytics.v1.events_pb2 import EventBatch
 
 from deploy.local.environment import inherited
 from services.analytics.consumer import _records
-from services.analytics.store import INDEXES, _document
+from services.analytics.store.events import _document
+from services.analytics.store.schema import INDEXES
 from tests.support import servers
 
 PEER_TOKEN = "peer-token-of-the-bench"

@@ -15,12 +15,13 @@ from libs.smpp.client import Account
 from libs.smpp.session import Limits
 from services.messaging.adapters.inbound_mail import InboundMail
 from services.messaging.adapters.null import NullAdapter
-from services.messaging.adapters.smpp import Ears, SmppAdapter
+from services.messaging.adapters.smpp import Ears, SmppAdapter, account_key
 from services.messaging.adapters.smtp import MailServer, SmtpAdapter
 from services.messaging.domain.ledger import Reason
 from services.messaging.domain.mime import Mail, Skeleton
 from services.messaging.domain.outbound import (
     Adapter,
+    Answered,
     InboundSms,
     MailReport,
     Outbound,
@@ -190,15 +191,21 @@ async def test_throttling_is_told_apart(case: Case, box: Sandbox) -> None:
 
 async def test_turns_are_taken_before_each_message(case: Case, box: Sandbox) -> None:
     turns: list[float] = []
+    answered = 0
 
-    async def turn() -> None:
+    def told() -> None:
+        nonlocal answered
+        answered += 1
+
+    async def turn() -> Answered:
         await asyncio.sleep(0.03)
         turns.append(time.monotonic())
+        return told
 
     assert await case.adapter.ready()
     answers = await case.adapter.send([case.make(case.to(n)) for n in range(5)], turn)
     assert [answer.status for answer in answers] == [Status.SUCCESSFUL] * 5
-    assert len(turns) == 5
+    assert len(turns) == answered == 5
 
 
 async def test_nothing_is_called_while_the_provider_is_down(case: Case, box: Sandbox) -> None:
@@ -350,9 +357,10 @@ async def test_a_connection_that_breaks_says_how_far_a_mail_came(
 async def test_long_texts_go_in_parts_with_a_turn_each(box: Sandbox) -> None:
     turns = 0
 
-    async def turn() -> None:
+    async def turn() -> Answered:
         nonlocal turns
         turns += 1
+        return lambda: None
 
     async with smpp_case(box) as case:
         assert await case.adapter.ready()
@@ -408,7 +416,10 @@ async def test_receipts_come_until_they_are_taken(box: Sandbox) -> None:
             return case.heard.receipts
 
         (receipt,) = await eventually(heard)
-    assert receipt == PartReceipt(answer.provider_ids[0], "UNDELIV", "027", "+15550001")
+    # Ids are unique within the account: whoever hears the receipt knows whose it is.
+    account = account_key("127.0.0.1", box.ports.smpp, "sandbox")
+    assert answer.account == account
+    assert receipt == PartReceipt(answer.provider_ids[0], "UNDELIV", "027", "+15550001", account)
 
 
 async def test_inbound_texts_are_joined_and_come_until_they_are_taken(box: Sandbox) -> None:

@@ -30,6 +30,8 @@ class Pace:
     seconds: float
     mean: float
     most_in_a_second: int
+    # The shortest time in which RATE + 1 parts arrived; above a second, the limit held everywhere.
+    shortest_us: int
 
 
 def measured(times_us: Sequence[int]) -> Pace:
@@ -41,12 +43,13 @@ def measured(times_us: Sequence[int]) -> Pace:
             first += 1
         most = max(most, last - first + 1)
     seconds = (times[-1] - times[0]) / SECOND
-    return Pace(len(times), seconds, (len(times) - 1) / seconds, most)
+    shortest = min(late - early for early, late in zip(times, times[RATE:], strict=False))
+    return Pace(len(times), seconds, (len(times) - 1) / seconds, most, shortest)
 
 
 async def run(messages: int, workers: int) -> Pace:
     """Send to so many people with so many sms workers at the account's default rate."""
-    plan = Plan({"sms": workers}, {"LOG_LEVEL": "INFO"}, frozenset({"links", "email"}))
+    plan = Plan({"sms": workers}, {"LOG_LEVEL": "INFO"}, frozenset({"links", "email"}), "sandbox")
     with estate(plan) as place:
         async with customer(place) as client:
             await client.set_up_channels()
@@ -85,6 +88,7 @@ def main() -> int:
     print(f"parts                     {pace.parts} in {pace.seconds:.1f} s")
     print(f"mean                      {pace.mean:.2f} a second ({pace.mean / RATE:.4f} of {RATE})")
     print(f"most in any second        {pace.most_in_a_second}")
+    print(f"21 parts took at least    {pace.shortest_us / 1000:.1f} ms")
     fine = pace.most_in_a_second <= RATE and pace.mean >= LEAST_MEAN
     print("PASS" if fine else "FAIL")
     return 0 if fine else 1

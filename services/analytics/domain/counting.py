@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
+from services.analytics.domain.names import OUTCOMES
+
 DAY_SECONDS: Final = 86_400
 _HOUR_SECONDS: Final = 3_600
 _ID_BYTES: Final = 16
@@ -48,10 +50,12 @@ class Fact(NamedTuple):
     """One event as counting sees it.
 
     `unique_mark` and `hourly_mark` name the thing that counts once: the endpoint in its activity,
-    and the link in its clock hour. Empty when the event has no such thing.
+    and the link in its clock hour. Empty when the event has no such thing, or when it is `single`:
+    no other event can be of the same thing, so that storing it once counts it once.
     """
 
     key: Key
+    single: bool = False
     unique_mark: bytes = b""
     hourly_mark: bytes = b""
     parts: int = 0
@@ -93,7 +97,7 @@ def mark_scope(app_id: str) -> bytes:
 
 
 class Facts:
-    """Makes facts; those that are equal and need no marks are one and the same object."""
+    """Makes facts; equal ones of events without a message are one and the same object."""
 
     def __init__(self) -> None:
         self._plain: dict[tuple[str, str, int], Fact] = {}
@@ -117,11 +121,17 @@ _ABOUT_MESSAGES: Final = ("_email.", "_SMS.")
 
 def _message_fact(event: Happened, campaign_id: str, seconds: int) -> Fact:
     key = _message_key(event, campaign_id, seconds // DAY_SECONDS)
-    marks = _marks(event, key, seconds)
+    single = _is_single(event)
+    marks = (b"", b"") if single else _marks(event, key, seconds)
     if not key.event_type.startswith("_SMS."):
-        return Fact(key, *marks)
+        return Fact(key, single, *marks)
     price = event.metrics.get("price_in_millicents_usd", 0.0)
-    return Fact(key, *marks, _parts(event.attributes), price)
+    return Fact(key, single, *marks, _parts(event.attributes), price)
+
+
+def _is_single(event: Happened) -> bool:
+    # An endpoint gets one message in an activity, and the message has one event of each outcome.
+    return event.event_type in OUTCOMES and bool(event.attributes.get("message_id"))
 
 
 def _message_key(event: Happened, campaign_id: str, day: int) -> Key:
@@ -187,6 +197,9 @@ def tally(facts: Iterable[Fact], new_marks: Collection[bytes]) -> dict[Key, Figu
         figures.count += 1
         figures.parts += fact.parts
         figures.price += fact.price
+        if fact.single:
+            figures.unique += 1
+            continue
         if fact.unique_mark in left:
             left.discard(fact.unique_mark)
             figures.unique += 1

@@ -51,7 +51,7 @@ def event_fault(event_id: str, event: Described, age_seconds: int) -> str:
     if not 1 <= len(name) <= LONGEST_KEY:
         return f"event_type: must have 1 to {LONGEST_KEY} characters"
     if is_reserved(name):
-        return "event_type: names starting with _ are reserved for standard events"
+        return "event_type: an EventType starting with _ must be a standard event of clients"
     if age_seconds > OLDEST_SECONDS:
         return "event_time: must be given, and lie in the last 90 days"
     if age_seconds < -AHEAD_SECONDS:

@@ -4,8 +4,8 @@ A rate is a share from 0 to 1. Rates of campaigns are of endpoints: an endpoint 
 in one activity, or opened twice, counts once.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -40,19 +40,37 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure of some event types; `statuses` empty takes every status."""
+    """A figure of some event types, less that of others but never below zero, and `also` another.
+
+    `statuses` empty takes every status.
+    """
 
     event_types: frozenset[str]
     figure: str = "count"
     statuses: frozenset[str] = frozenset()
+    less: frozenset[str] = frozenset()
+    also: "Measure | None" = None
 
-    def takes(self, count: Count) -> bool:
-        """Whether a counter belongs to the measure."""
+    @property
+    def reads(self) -> frozenset[str]:
+        """Every event type the measure looks at."""
+        return self.event_types | self.less | (self.also.reads if self.also else frozenset())
+
+    def of(self, counts: Sequence[Count]) -> float | None:
+        """The measure of some counters; None when they hold nothing of it."""
+        added = [self._value(count) for count in counts if self._takes(count)]
+        taken = sum(self._value(count) for count in counts if count.event_type in self.less)
+        more = self.also.of(counts) if self.also else None
+        if more is None and not added:
+            return None
+        # What is taken away may lie in another group than what it is taken from (a later day).
+        return max(0.0, sum(added) - taken) + (more or 0.0)
+
+    def _takes(self, count: Count) -> bool:
         fits = not self.statuses or count.status in self.statuses
         return fits and count.event_type in self.event_types
 
-    def of(self, count: Count) -> float:
-        """The counter's contribution."""
+    def _value(self, count: Count) -> float:
         return float(getattr(count.figures, self.figure))
 
 
@@ -65,11 +83,19 @@ class Kpi:
     per: Measure | None = None
     group: str = ""
     direct: bool = False
-    event_types: frozenset[str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        types = self.measure.event_types | (self.per.event_types if self.per else frozenset())
-        object.__setattr__(self, "event_types", types)
+    @property
+    def event_types(self) -> frozenset[str]:
+        """Every event type the figure looks at."""
+        return self.measure.reads | (self.per.reads if self.per else frozenset())
+
+    def of(self, counts: Sequence[Count]) -> float | None:
+        """The figure of some counters; None when there is none."""
+        above = self.measure.of(counts)
+        if self.per is None:
+            return above
+        below = self.per.of(counts)
+        return (above or 0.0) / below if below else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +129,16 @@ def _sms(name: str, figure: str = "count") -> Measure:
     return Measure(frozenset({f"_SMS.{name}"}), figure)
 
 
-_DELIVERED: Final = frozenset({"_email.delivered", "_SMS.SUCCESS"})
+def _delivered(figure: str = "count", also: Measure | None = None) -> Measure:
+    # Spec 10.1: email delivered = sent - bounces - rejects. A mail that a server takes may come
+    # back later, so `_email.delivered` alone would say too much.
+    lost = frozenset({"_email.hardbounce", "_email.softbounce", "_email.rejected"})
+    return Measure(frozenset({"_email.send"}), figure, less=lost, also=also)
+
+
 _FINAL_SMS: Final = frozenset({"_SMS.SUCCESS", "_SMS.FAILURE"})
-_UNIQUE_DELIVERIES: Final = Measure(_DELIVERED, "unique")
-_DELIVERIES: Final = Measure(_DELIVERED)
+_UNIQUE_DELIVERIES: Final = _delivered("unique", _sms("SUCCESS", "unique"))
+_DELIVERIES: Final = _delivered(also=_sms("SUCCESS"))
 _ATTEMPTS: Final = Measure(frozenset({"_campaign.send"}), "unique", _ATTEMPTED)
 _SENT: Final = _sms("BUFFERED")
 _PRICE: Final = Measure(_FINAL_SMS, "price")
@@ -143,7 +175,7 @@ _Line = tuple[str, Measure, Measure | None, tuple[str, ...]]
 _CAMPAIGN_LINES: Final[tuple[_Line, ...]] = (
     ("hard-bounce-rate", _email("hardbounce", "unique"), _email("send", "unique"), ("", ACTIVITY)),
     ("successful-delivery-rate", _UNIQUE_DELIVERIES, _ATTEMPTS, ("", ACTIVITY, DATE)),
-    ("email-open-rate", _email("open", "unique"), _email("delivered", "unique"), ("", ACTIVITY)),
+    ("email-open-rate", _email("open", "unique"), _delivered("unique"), ("", ACTIVITY)),
     ("direct-email-opens", _email("open", "hourly"), None, (ACTIVITY,)),
     ("unique-deliveries", _UNIQUE_DELIVERIES, None, ("", ACTIVITY, DATE)),
     ("clicks", _email("click", "hourly"), None, (ACTIVITY,)),
@@ -154,7 +186,7 @@ _CAMPAIGN_LINES: Final[tuple[_Line, ...]] = (
 
 _CAMPAIGNS_LINES: Final[tuple[_Line, ...]] = (
     ("successful-delivery-rate", _UNIQUE_DELIVERIES, _ATTEMPTS, ("", DATE)),
-    ("email-open-rate", _email("open", "unique"), _email("delivered", "unique"), ("", CAMPAIGN)),
+    ("email-open-rate", _email("open", "unique"), _delivered("unique"), ("", CAMPAIGN)),
     ("unique-deliveries", _UNIQUE_DELIVERIES, None, ("", CAMPAIGN, DATE)),
     ("successful-deliveries", _DELIVERIES, None, (CAMPAIGN,)),
 )
@@ -165,8 +197,8 @@ _DIRECT_LINES: Final[tuple[_Line, ...]] = (
     ("txn-emails-clicked", _email("click"), None, _BOTH),
     ("txn-emails-complaint-rate", _email("complaint"), _email("send"), _BOTH),
     ("txn-emails-with-complaints", _email("complaint"), None, _BOTH),
-    ("txn-emails-delivered", _email("delivered"), None, _BOTH),
-    ("txn-emails-delivery-rate", _email("delivered"), _email("send"), _BOTH),
+    ("txn-emails-delivered", _delivered(), None, _BOTH),
+    ("txn-emails-delivery-rate", _delivered(), _email("send"), _BOTH),
     ("txn-emails-hard-bounced", _email("hardbounce"), None, _BOTH),
     ("txn-emails-opened", _email("open"), None, _BOTH),
     ("txn-emails-sent", _email("send"), None, _BOTH),
@@ -240,17 +272,11 @@ def _named(name: str, table: dict[str, Kpi], not_built: frozenset[str]) -> Kpi:
 def rows(kpi: Kpi, counts: Iterable[Count]) -> list[Row]:
     """The figure, one row a group in the order of the group's text; no data gives no rows."""
     group_of = _GROUP_OF[kpi.group]
-    above: dict[str, float] = {}
-    below: dict[str, float] = {}
+    grouped: dict[str, list[Count]] = {}
     for count in counts:
-        group = group_of(count)
-        if kpi.measure.takes(count):
-            above[group] = above.get(group, 0.0) + kpi.measure.of(count)
-        if kpi.per is not None and kpi.per.takes(count):
-            below[group] = below.get(group, 0.0) + kpi.per.of(count)
-    if kpi.per is None:
-        return [Row(group, above[group]) for group in sorted(above)]
-    return [Row(g, above.get(g, 0.0) / below[g]) for g in sorted(below) if below[g] > 0]
+        grouped.setdefault(group_of(count), []).append(count)
+    found = ((group, kpi.of(grouped[group])) for group in sorted(grouped))
+    return [Row(group, value) for group, value in found if value is not None]
 
 
 def day_text(day: int) -> str:

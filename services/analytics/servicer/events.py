@@ -16,7 +16,7 @@ from libs.mongo.paging import Pager, page_size
 from libs.timestamps import from_timestamp
 from services.analytics.clients import EndpointsClient
 from services.analytics.domain import frames, intake
-from services.analytics.store import EventStore, Listed, Listing
+from services.analytics.store.events import EventStore, Listed, Listing
 from services.analytics.usecases import GroupCommit
 
 Context = aio.ServicerContext[Any, Any]

@@ -23,7 +23,7 @@ from services.analytics.domain.kpis import (
     rows,
 )
 from services.analytics.domain.ranges import DateRange, date_range
-from services.analytics.store import EventStore
+from services.analytics.store.events import EventStore
 
 Context = aio.ServicerContext[Any, Any]
 

@@ -20,5 +20,5 @@ class NullAdapter:
     async def send(self, messages: Sequence[Outbound], turn: Turn | None = None) -> list[Answer]:
         if turn is not None:
             for _ in messages:
-                await turn()
+                (await turn())()
         return [_TAKEN] * len(messages)

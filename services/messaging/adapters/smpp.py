@@ -3,11 +3,12 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from libs.bus.connection import pause
 from libs.chassis.logging import get_logger
+from libs.ids import derived_id
 from libs.smpp.client import Account, Client
 from libs.smpp.codes import REGISTERED_ALWAYS, CommandStatus
 from libs.smpp.pdu import DeliverSm, SubmitSm, SubmitSmResp
@@ -17,6 +18,7 @@ from services.messaging.adapters.smpp_inbound import Assembly, inbound_of, recei
 from services.messaging.adapters.smpp_statuses import refused
 from services.messaging.domain.ledger import Reason
 from services.messaging.domain.outbound import (
+    Answered,
     InboundSms,
     Outbound,
     OutboundSms,
@@ -31,6 +33,7 @@ READY_SECONDS: Final = 1.0
 PART_ATTEMPTS: Final = 4
 PART_PAUSE_SECONDS: Final = 0.5
 SHORT_CODE_DIGITS: Final = 8
+_KEY_DIGITS: Final = 12
 # India (spec 7.11): the optional parameters that carriers there agreed on.
 _TAG_ENTITY: Final = 0x1400
 _TAG_TEMPLATE: Final = 0x1401
@@ -61,6 +64,7 @@ class SmppAdapter:
         timeout_seconds: float = 20.0,
     ) -> None:
         self._account = account
+        self._account_key = account_key(account.host, account.port, account.system_id)
         self._ears = ears
         self._limits = limits or Limits(window=10)
         self._timeout = timeout_seconds
@@ -107,7 +111,7 @@ class SmppAdapter:
                     group.create_task(self._send(text, queue))
         except TimeoutError:
             get_logger().warning("sms_centre_slow")
-        return [text.answer() for text in texts]
+        return [replace(text.answer(), account=self._account_key) for text in texts]
 
     def _text(self, message: OutboundSms) -> "_Text":
         self._reference = (self._reference + 1) % 256
@@ -125,9 +129,10 @@ class SmppAdapter:
             if attempt:
                 await asyncio.sleep(PART_PAUSE_SECONDS * 2 ** (attempt - 1))
                 part.sequence = 0
-            await queue.turn()
+            answered = await queue.turn()
             text.last = _UNANSWERED  # what is true from here on if this task is cancelled
             text.last = await self._submit(part)
+            answered()
             if not text.taken or text.last.status not in _PASSING:
                 break
         return text.last
@@ -154,13 +159,20 @@ class SmppAdapter:
         """Answered only when what was said is in force; ESME_RX_T_APPN brings it again."""
         if message.is_receipt:
             receipt = receipt_of(message)
-            is_taken = receipt is None or await self._ears.on_receipt(receipt)
+            is_taken = receipt is None or await self._ears.on_receipt(
+                replace(receipt, account=self._account_key)
+            )
             return CommandStatus.ESME_ROK if is_taken else CommandStatus.ESME_RX_T_APPN
         whole = self._assembly.add(message)
         if whole is not None:
             await self._ears.on_inbound(inbound_of(message, whole))
             self._assembly.done(message)
         return CommandStatus.ESME_ROK
+
+
+def account_key(host: str, port: int, system_id: str) -> str:
+    """Twelve digits for an account: its message ids are unique in it, over all of its links."""
+    return derived_id("smpp", f"{host.lower()}:{port}/{system_id}")[:_KEY_DIGITS]
 
 
 def source_kind(source: str) -> tuple[int, int]:
@@ -197,10 +209,11 @@ class _Queue:
         self._turn = turn
         self._order = asyncio.Lock()
 
-    async def turn(self) -> None:
-        if self._turn is not None:
-            async with self._order:
-                await self._turn()
+    async def turn(self) -> Answered:
+        if self._turn is None:
+            return lambda: None
+        async with self._order:
+            return await self._turn()
 
 
 @dataclass(slots=True)

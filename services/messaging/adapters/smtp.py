@@ -106,10 +106,11 @@ class SmtpAdapter:
                 if connection is None or not left:
                     return
                 number, mail = left.popleft()
-                if turn is not None:
-                    await turn()
+                answered = await turn() if turn is not None else None
                 answers[number] = _LOST  # what is true from here on if this task is cancelled
                 answers[number] = await self._deliver(connection, mail)
+                if answered is not None:
+                    answered()
         except asyncio.CancelledError:
             if connection is not None:
                 connection.close()  # in the middle of a transaction

@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
+import json
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -42,11 +43,15 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One batch, and (message id, endpoint id, address) of its recipients."""
+    """One batch, and (message id, endpoint id, address) of its recipients.
+
+    `contexts` are those of messages that have one, as JSON, by message id.
+    """
 
     frame: Frame
     batch: Batch
     recipients: Sequence[tuple[str, str, str]]
+    contexts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -134,7 +139,16 @@ def _cut(
         now,
         frame.expire_time,
     )
-    return Cut(frame, batch, known)
+    return Cut(frame, batch, known, _contexts(frame, recipients))
+
+
+def _contexts(frame: Frame, recipients: Sequence[Recipient]) -> dict[str, str]:
+    """What receipts are told (spec 6.1 `Context`): the call's, and over it the recipient's own."""
+    return {
+        one.message_id: json.dumps({**frame.context, **one.context})
+        for one in recipients
+        if frame.context or one.context
+    }
 
 
 def content_id(app_id: str, body: bytes) -> str:

@@ -9,11 +9,12 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from services.messaging.consumer.tools import Tools, insist
 from services.messaging.domain.ledger import Outcome, Reason, State
 from services.messaging.domain.limits import Limit
-from services.messaging.domain.outbound import Outbound, Turn
+from services.messaging.domain.outbound import Answered, Outbound, Turn
 from services.messaging.domain.outcomes import Answer, Status, needs_attempts, outcome_of
 from services.messaging.domain.retry import Attempt
 from services.messaging.domain.work import Recipient, Work
@@ -119,17 +120,14 @@ class Windows:
             return await provider.adapter.send(messages, self._turn(permit, limits))
 
     def _turn(self, permit: Permit, limits: Sequence[Limit]) -> Turn:
-        loop = asyncio.get_running_loop()
-
-        async def turn() -> None:
+        async def turn() -> Answered:
             if permit.parts_left > 0:
                 await permit.wait()
-                # The part is written in this turn of the loop and leaves at the end of the next.
-                loop.call_soon(loop.call_soon, permit.sent)
-                return
+                return partial(_answered, permit, permit.parts_left)
             # A part that is tried again takes a slot of its own.
             async with self._tools.pacer.acquire(limits, 1, urgent=self._urgent) as extra:
                 await extra.wait()
+            return _nothing
 
         return turn
 
@@ -161,6 +159,18 @@ class Windows:
             return {}
         states = await insist(lambda: self._tools.ledger.states_of(ids))
         return {message_id: count for message_id, (_, count) in states.items()}
+
+
+def _answered(permit: Permit, parts_left: int) -> None:
+    # When the provider took the part is known only after its answer: counting from then on, the
+    # window holds at the provider however long the part was on its way. If another part has had
+    # its turn meanwhile, that turn has counted this one already.
+    if permit.parts_left == parts_left:
+        permit.sent()
+
+
+def _nothing() -> None:
+    """A part whose slot has been counted."""
 
 
 def limits_of(work: Work, provider: Provider) -> tuple[Limit, ...]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -10,9 +10,10 @@ from typing import Final
 import phonenumbers
 from phonenumbers import NumberParseException
 
-from services.messaging.domain.ledger import Origin, Reason, State
+from services.messaging.domain.ledger import Origin, Reason, Row, State
 from services.messaging.domain.outcomes import (
     EMAIL,
+    ENDED_SENDS,
     SMS,
     campaign_send_status,
     channel_event,
@@ -21,7 +22,9 @@ from services.messaging.domain.outcomes import (
 
 Attributes = Mapping[str, str]
 CAMPAIGN_SEND: Final = "_campaign.send"
+SEND: Final = "_email.send"
 DELIVERED: Final = "_email.delivered"
+COMPLAINT: Final = "_email.complaint"
 _COUNTRY_DIGITS: Final = 8
 
 
@@ -53,6 +56,22 @@ class Told:
     context: Attributes | None = None
 
 
+def told_of(row: Row, source: str = "") -> Told:
+    """What the ledger knows of a message, to be told."""
+    return Told(
+        row.message_id,
+        row.endpoint_id or row.address,
+        "",
+        row.address,
+        row.state,
+        row.reason,
+        row.detail,
+        row.parts,
+        source,
+        row.context,
+    )
+
+
 def shared_attributes(origin: Origin, treatment_id: str, message_type: str) -> dict[str, str]:
     """Attributes that all events of a batch have in common."""
     attributes = {"message_type": message_type}
@@ -73,12 +92,12 @@ def happenings_of(
     """The events of an outcome.
 
     `campaign` adds `_campaign.send`; `delivers` makes a mail that the server took `delivered` too.
+    A mail that bounced at once was sent all the same: rates divide bounces by sends (spec 10.1).
     """
-    found: list[Happening] = []
-    name = channel_event(channel_type, told.state, told.reason)
-    if name:
-        attributes = sms_attributes(told) if channel_type == SMS else _email_attributes(told)
-        found.append(_of(told, name, at, attributes))
+    found = receipt_happening(told, channel_type, at)
+    if found and found[0].event_type in ENDED_SENDS:
+        sent = replace(told, state=State.SENT, reason=Reason.NONE, detail="")
+        found.insert(0, _of(told, SEND, at, _email_attributes(sent)))
     if delivers and channel_type == EMAIL and told.state is State.SENT:
         found.append(_of(told, DELIVERED, at, _email_attributes(told)))
     status = campaign_send_status(told.state, told.reason) if campaign else ""
@@ -94,7 +113,17 @@ def happenings_of(
 
 def receipt_happening(told: Told, channel_type: str, at: datetime) -> list[Happening]:
     """The event of a late receipt; the send itself was told before."""
-    return happenings_of(told, channel_type, at, campaign=False, delivers=False)
+    name = channel_event(channel_type, told.state, told.reason)
+    if not name:
+        return []
+    attributes = sms_attributes(told) if channel_type == SMS else _email_attributes(told)
+    return [_of(told, name, at, attributes)]
+
+
+def complaint_happening(told: Told, at: datetime) -> Happening:
+    """The event of a complaint; the message stays what it is."""
+    attributes = _email_attributes(replace(told, reason=Reason.NONE))
+    return _of(told, COMPLAINT, at, attributes | {"feedback": "complaint"})
 
 
 def _of(told: Told, name: str, at: datetime, attributes: Attributes) -> Happening:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -108,7 +108,8 @@ def sources_of(new: State) -> frozenset[State]:
 class Outcome:
     """What became of one message in a worker's hands; `due_time` belongs to RETRY only.
 
-    `provider_ids` are the provider's ids of its parts, in order.
+    `provider_ids` are the provider's ids of its parts, in order; `provider_account` says whose
+    ids these are.
     """
 
     message_id: str
@@ -118,17 +119,22 @@ class Outcome:
     provider_ids: tuple[str, ...] = ()
     parts: int = 0
     due_time: datetime | None = None
+    provider_account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a provider says later. DELIVERED or FAILED, of one part (`provider_id`) or the whole."""
+    """What a provider says later. DELIVERED or FAILED, of one part (`provider_id`) or the whole.
+
+    Ids of parts are unique within an account at the provider, whoever of us sends over it.
+    """
 
     state: State
     reason: Reason = Reason.NONE
     detail: str = ""
     message_id: str = ""
     provider_id: str = ""
+    provider_account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A message as the ledger has it. `provider_ids` has one id a part."""
+    """A message as the ledger has it. `provider_ids` has one id a part.
+
+    `context` is what the caller wants to hear again with every receipt (spec 6.1).
+    """
 
     message_id: str
     origin: Origin
@@ -163,6 +172,7 @@ class Row:
     create_time: datetime
     update_time: datetime
     due_time: datetime | None
+    context: Mapping[str, str] = field(default_factory=dict)
 
 
 class MessageIds:

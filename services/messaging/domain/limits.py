@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 SECOND_US = 1_000_000
 HEADROOM = 0.001
-"""The window is kept this much longer than promised: room for the way from here to the wire."""
+"""The window is kept this much longer than promised: times are whole microseconds of two clocks."""
 GRACE = 0.05
 """Part of a window by which a slot may be used late; it counts at the end of that time until its
 true time is reported."""

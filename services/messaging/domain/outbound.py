@@ -6,7 +6,9 @@ from typing import Protocol
 
 from services.messaging.domain.outcomes import Answer
 
-Turn = Callable[[], Awaitable[None]]
+Answered = Callable[[], None]
+"""To be called when the provider has answered for the part: by then it had it."""
+Turn = Callable[[], Awaitable[Answered]]
 """Returns when the next part may be submitted, at once."""
 
 
@@ -63,13 +65,14 @@ class InboundSms:
 @dataclass(frozen=True, slots=True)
 class PartReceipt:
     """What an SMS centre says about one part; `state` is the text of SMPP 3.4
-    appendix B, `source` the sender of the message.
+    appendix B, `source` the sender of the message, `account` whose id `provider_id` is.
     """
 
     provider_id: str
     state: str
     error: str = ""
     source: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,16 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A provider's answer to one message: its ids of the parts, its words, the cause if known."""
+    """A provider's answer to one message: its ids of the parts, its words, the cause if known.
+
+    `account` says whose ids these are, when they are not unique by themselves.
+    """
 
     status: Status
     provider_ids: tuple[str, ...] = ()
     detail: str = ""
     reason: Reason = Reason.NONE
+    account: str = ""
 
 
 _AGAIN: Final = frozenset({Status.THROTTLED, Status.TEMPORARY_FAILURE})
@@ -81,7 +85,10 @@ def outcome_of(
         return Outcome(message_id, State.FAILED, reason, detail)
     state, usual = _ENDS[answer.status]
     reason = answer.reason or usual
-    return Outcome(message_id, state, reason, detail, answer.provider_ids, len(answer.provider_ids))
+    ids = answer.provider_ids
+    return Outcome(
+        message_id, state, reason, detail, ids, len(ids), provider_account=answer.account
+    )
 
 
 _EMAIL_EVENTS: Final[Mapping[tuple[State, Reason], str]] = {
@@ -98,6 +105,9 @@ _EMAIL_EVENTS: Final[Mapping[tuple[State, Reason], str]] = {
     (State.SKIPPED, Reason.MISSING_VARIABLE): "_email.rendering_failure",
     (State.SKIPPED, Reason.CONTENT_TOO_LONG): "_email.rendering_failure",
 }
+ENDED_SENDS: Final = frozenset({"_email.hardbounce", "_email.softbounce", "_email.rejected"})
+"""Spec 10.1 takes these from the sends, so each has one: a mail server took part, for whoever is
+away is waited for, or the mail was accepted to be dropped (spec 6.3)."""
 _SMS_EVENTS: Final[Mapping[State, str]] = {
     State.SENT: "_SMS.BUFFERED",
     State.DELIVERED: "_SMS.SUCCESS",

@@ -25,7 +25,9 @@ def sms_receipt(part: PartReceipt) -> Receipt | None:
         return None
     state, reason = found
     detail = "" if state is State.DELIVERED else f"{part.state} {part.error}".strip()
-    return Receipt(state, reason, detail, provider_id=part.provider_id)
+    return Receipt(
+        state, reason, detail, provider_id=part.provider_id, provider_account=part.account
+    )
 
 
 def bounce_receipt(report: MailReport) -> Receipt | None:

@@ -27,6 +27,7 @@ _MOST_RAW_BYTES: Final = 10 * 1024 * 1024  # spec 6.3
 _MOST_HEADERS: Final = 15
 _LONGEST_HEADER_NAME: Final = 126
 _LONGEST_HEADER_VALUE: Final = 870
+_HEADER_VALUE_RULE: Final = "must be one line of up to 870 characters"
 _LONGEST_TEXT: Final = 1600  # spec 6.4
 TRANSACTIONAL: Final = "TRANSACTIONAL"
 
@@ -40,6 +41,8 @@ def check(request: SendRequest) -> None:
         "request_id",
         f"is longer than {LONGEST_REQUEST_ID} characters",
     )
+    # It becomes a header of mails.
+    found.check(_is_header_value(request.trace_id), "trace_id", _HEADER_VALUE_RULE)
     _check_recipients(found, request)
     said = request.HasField("message_configuration") or request.HasField("template_configuration")
     found.check(said, "message_configuration", "or template_configuration is needed")
@@ -90,8 +93,12 @@ def _check_headers(found: Violations, where: str, email: pb.SimpleEmail) -> None
         name = header.name
         fine = 0 < len(name) <= _LONGEST_HEADER_NAME and _is_header_name(name)
         found.check(fine, f"{where}[{place}].name", "must be a header's name, up to 126 characters")
-        fine = len(header.value) <= _LONGEST_HEADER_VALUE and not {"\r", "\n"} & set(header.value)
-        found.check(fine, f"{where}[{place}].value", "must be one line of up to 870 characters")
+        fine = _is_header_value(header.value)
+        found.check(fine, f"{where}[{place}].value", _HEADER_VALUE_RULE)
+
+
+def _is_header_value(value: str) -> bool:
+    return len(value) <= _LONGEST_HEADER_VALUE and not {"\r", "\n"} & set(value)
 
 
 def _is_header_name(name: str) -> bool:

@@ -16,9 +16,10 @@ from services.messaging.domain.ledger import Row
 from services.messaging.servicer import direct_requests
 from services.messaging.servicer.direct import DirectSends
 from services.messaging.servicer.names import CHANNELS, REASONS, STATES
-from services.messaging.store.dispatches import DispatchStore
-from services.messaging.store.ledger import LedgerStore, MessageQuery, index_key
+from services.messaging.store.ledger import MessageQuery, index_key
 from services.messaging.store.requests import RequestStore
+from services.messaging.usecases.dispatching import Stores
+from services.messaging.usecases.resolving import Resolution
 
 # grpc classes are generic in their stubs only, not when the program runs.
 Context: TypeAlias = "aio.ServicerContext[Any, Any]"
@@ -31,15 +32,16 @@ class MessagingServicer:
     def __init__(
         self,
         sends: DirectSends,
-        ledger: LedgerStore,
-        dispatches: DispatchStore,
+        stores: Stores,
+        resolution: Resolution,
         requests: RequestStore,
         pager: Pager,
         clock: Clock,
     ) -> None:
         self._sends = sends
-        self._ledger = ledger
-        self._dispatches = dispatches
+        self._ledger = stores.ledger
+        self._dispatches = stores.dispatches
+        self._resolution = resolution
         self._requests = requests
         self._pager = pager
         self._clock = clock
@@ -126,8 +128,12 @@ class MessagingServicer:
         self, request: pb.ResolveUnknownMessagesRequest, _: Context
     ) -> pb.ResolveUnknownMessagesResponse:
         _check_resolve(request)
-        resend = request.action == pb.ResolveUnknownMessagesRequest.ACTION_RESEND
-        resolve = self._ledger.resend if resend else self._ledger.write_off
+        resolution, kinds = self._resolution, pb.ResolveUnknownMessagesRequest
+        resolve = {
+            kinds.ACTION_RESEND: resolution.resend,
+            kinds.ACTION_WRITE_OFF: resolution.write_off,
+            kinds.ACTION_MARK_SENT: resolution.mark_sent,
+        }[request.action]
         count = await resolve(request.application_id, request.dispatch_id, request.message_ids)
         return pb.ResolveUnknownMessagesResponse(
             resolved_count=count, resolve_time=to_timestamp(self._clock.now())
@@ -162,7 +168,7 @@ def _check_resolve(request: pb.ResolveUnknownMessagesRequest) -> None:
     found.check(request.dispatch_id, "dispatch_id", "is needed")
     actions = pb.ResolveUnknownMessagesRequest.Action.values()
     fine = request.action and request.action in actions
-    found.check(fine, "action", "must be RESEND or WRITE_OFF")
+    found.check(fine, "action", "must be RESEND, WRITE_OFF or MARK_SENT")
     fine = len(request.message_ids) <= MOST_IDS
     found.check(fine, "message_ids", f"must be at most {MOST_IDS}")
     found.raise_if_any()

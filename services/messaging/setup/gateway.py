@@ -55,6 +55,7 @@ from services.messaging.usecases.dispatching import Dispatching, Stores
 from services.messaging.usecases.feeding import Feeding
 from services.messaging.usecases.pacing import Pacer
 from services.messaging.usecases.refusals import Refusals
+from services.messaging.usecases.resolving import Resolution
 from services.messaging.usecases.submission import Submission
 
 SERVICE = "messaging"
@@ -66,7 +67,7 @@ class Ways:
     """The two ways out of the gateway: to the workers, and to whoever counts."""
 
     outbox: Outbox
-    refusals: Refusals
+    events: EventPublisher
 
 
 async def setup_gateway(settings: Settings, stack: AsyncExitStack) -> Parts:
@@ -80,7 +81,7 @@ async def setup_gateway(settings: Settings, stack: AsyncExitStack) -> Parts:
         await open_publisher(url, EVENTS, "messaging-gateway-events", stack, [ANALYTICS_EVENTS])
     )
     deletions = DeletionConsumer(ErasureStore(database))
-    parts = _parts(settings, database, Ways(outbox, Refusals(events)), _peers(settings, stack))
+    parts = _parts(settings, database, Ways(outbox, events), _peers(settings, stack))
     hears = Consumer(url, deletion_queue(SERVICE), deletions.handle)
     return replace(parts, background=(*parts.background, hears.run))
 
@@ -100,15 +101,18 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
     submission = Submission(ledger, batches, ways.outbox)
     rate = settings.account_sms_rate
     stores = Stores(dispatches, contents, ledger, channels)
-    dispatching = Dispatching(stores, submission, ways.refusals, ways.outbox, rate)
+    refusals = Refusals(ways.events)
+    dispatching = Dispatching(stores, submission, refusals, ways.outbox, rate)
     pacer = Pacer(LimitStore(database))
     lists = Lists(suppressions, channels)
     sender = DirectSender(submission, contents, lists, pacer, clock, rate)
     requests = RequestStore(database)
+    delivers = settings.email_delivered_on_acceptance
+    resolution = Resolution(ledger, ways.events, delivers=delivers)
     messaging = MessagingServicer(
-        DirectSends(sender, peers), ledger, dispatches, requests, pager, clock
+        DirectSends(sender, peers), stores, resolution, requests, pager, clock
     )
-    feeding = Feeding(ledger, batches, dispatches, ways.outbox, ways.refusals)
+    feeding = Feeding(ledger, batches, dispatches, ways.outbox, refusals)
     return Parts(
         (
             _service("Messaging", messaging_service_pb2_grpc, messaging),

@@ -21,7 +21,7 @@ from services.messaging.domain.channels import (
     window_of,
 )
 from services.messaging.domain.limits import Limit
-from services.messaging.domain.outbound import InboundSms, PartReceipt
+from services.messaging.domain.outbound import InboundSms
 from services.messaging.domain.recipients import EMAIL
 from services.messaging.store.channels import ChannelStore
 from services.messaging.usecases.inbound import InboundTexts
@@ -101,15 +101,12 @@ class ProviderFactory:
             return NullAdapter()
         smpp = channel.smpp
 
-        async def on_receipt(receipt: PartReceipt) -> bool:
-            return await self._receipts.sms(app_id, receipt)
-
         async def on_inbound(inbound: InboundSms) -> None:
             await self._inbound.hear(app_id, channel, inbound)
 
         return SmppAdapter(
             self._account(channel),
-            Ears(on_receipt, on_inbound),
+            Ears(self._receipts.sms, on_inbound),
             Limits(window=window_of(smpp.window)),
             self._settings.provider_timeout_seconds,
         )

@@ -28,6 +28,8 @@ INDEXES: Final[Indexes] = {
 }
 PUBLISH_AGAIN: Final = timedelta(seconds=5)
 """How long the call that made a batch may take to publish it before the clock does."""
+PUBLISH_LEASE: Final = timedelta(seconds=20)
+"""How long a gateway's clock may publish what it took; it gives back what it does not manage."""
 FIRST_CHECK: Final = timedelta(seconds=60)
 LAST_CHECK: Final = timedelta(hours=1)
 _DUPLICATE_KEY: Final = 11000
@@ -86,8 +88,17 @@ class BatchStore:
         )
 
     async def take_unpublished(self, now: datetime, most: int) -> list[Batch]:
-        """Take batches that nobody published in time; no other gateway gets them for a minute."""
-        return await self._take({"published": False, "check_time": {"$lte": now}}, now, most)
+        """Take batches that nobody published in time; no other gateway gets them meanwhile."""
+        where: Document = {"published": False, "check_time": {"$lte": now}}
+        return await self._take(where, now + PUBLISH_LEASE, most)
+
+    async def publish_later(self, batch_ids: Collection[str], at: datetime) -> None:
+        """Give back batches that were taken and are still not published."""
+        if batch_ids:
+            await self._batches.update_many(
+                {"_id": {"$in": list(batch_ids)}, "published": False},
+                {"$set": {"check_time": at}},
+            )
 
     async def take_published(
         self, channel_type: str, message_type: str, now: datetime, most: int
@@ -99,16 +110,16 @@ class BatchStore:
             "message_type": message_type,
             "check_time": {"$lte": now},
         }
-        return await self._take(where, now, most)
+        return await self._take(where, now + FIRST_CHECK, most)
 
-    async def _take(self, where: Document, now: datetime, most: int) -> list[Batch]:
+    async def _take(self, where: Document, until: datetime, most: int) -> list[Batch]:
         found = await self._batches.find(where, {"_id": 1}).limit(most).to_list(None)
         ids, token = [document["_id"] for document in found], new_id()
         if not ids:
             return []
         await self._batches.update_many(
             {"_id": {"$in": ids}, **where},
-            {"$set": {"check_time": now + FIRST_CHECK, "checker": token}},
+            {"$set": {"check_time": until, "checker": token}},
         )
         ours = await self._batches.find({"_id": {"$in": ids}, "checker": token}).to_list(None)
         return [_batch(document) for document in ours]

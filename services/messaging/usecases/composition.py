@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from services.messaging.domain.channels import EmailChannel, SmsChannel
 from services.messaging.domain.ledger import Reason
-from services.messaging.domain.mime import Mail, Skeleton, with_headers
+from services.messaging.domain.mime import Mail, Skeleton, header_line, with_headers
 from services.messaging.domain.outbound import Outbound, OutboundEmail, OutboundSms
 from services.messaging.domain.rendering import UNSUBSCRIBE_URL, RenderingFailed, Values
 from services.messaging.domain.tracking import Link, Links, Token, tracked, unsubscribe_headers
@@ -16,6 +16,8 @@ from services.messaging.domain.work import Recipient, Words, Work
 Sign = Callable[[bytes], bytes]
 TokenMaker = Callable[[Work, Recipient], Token]
 _UNSUBSCRIBE_PATH: Final = (UNSUBSCRIBE_URL,)
+TRACE_HEADER: Final = "X-Trace-Id"
+"""Where a recipient sees the caller's trace id (spec 6.1 `TraceId`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ class EmailComposer:
         return Composed(recipient, mail)
 
     def _raw(self, recipient: Recipient) -> bytes:
-        return with_headers(self.words.raw, recipient.message_id, self._return_domain)
+        raw = with_headers(self.words.raw, recipient.message_id, self._return_domain)
+        trace_id = self.work.trace_id
+        return header_line(TRACE_HEADER, trace_id).encode() + raw if trace_id else raw
 
     def _rendered(self, recipient: Recipient, now: datetime) -> bytes:
         words = self.words
@@ -88,10 +92,18 @@ class EmailComposer:
             html = tracked(html, links)
         if words.is_unsubscribable:
             headers += unsubscribe_headers(links)
+        if self.work.trace_id:
+            headers = _with_trace(headers, self.work.trace_id)
         mail = Mail(
             recipient.message_id, recipient.address, rendered.subject, html, rendered.text, headers
         )
         return self._skeleton.build(mail, now)
+
+
+def _with_trace(headers: tuple[tuple[str, str], ...], trace_id: str) -> tuple[tuple[str, str], ...]:
+    """The headers with the trace id; a content's own header of that name makes room."""
+    kept = tuple(one for one in headers if one[0].lower() != TRACE_HEADER.lower())
+    return (*kept, (TRACE_HEADER, trace_id))
 
 
 @dataclass(slots=True)

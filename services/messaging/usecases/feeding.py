@@ -22,6 +22,9 @@ from services.messaging.usecases.refusals import Refusals
 AT_ONCE: Final = 1000
 BATCHES_AT_ONCE: Final = 100
 PATIENCE_SECONDS: Final = 5.0
+PUBLISH_SECONDS: Final = 5.0
+"""After this a clock gives back what it took to publish, long before its lease ends."""
+PUBLISH_AGAIN: Final = timedelta(seconds=2)
 ABANDONED: Final = timedelta(hours=1)
 """A batch without rows belongs to a call that died; its caller repeats it long before this."""
 
@@ -54,16 +57,31 @@ class Feeding:
         """Publish what nobody published in time; returns how many batches were looked at."""
         now = await self._ledger.now()
         taken = await self._batches.take_unpublished(now, BATCHES_AT_ONCE)
-        for batch in taken:
-            states = await self._states(batch)
-            queued = _in(states, {State.QUEUED})
-            if queued:
-                await self._outbox.publish_part(batch, queued, PATIENCE_SECONDS)
-            if states:
-                await self._batches.mark_published([batch.batch_id], now)
-            elif now - batch.create_time > ABANDONED:
-                await self._batches.remove([batch.batch_id])
+        clock, left = asyncio.get_running_loop().time, {batch.batch_id for batch in taken}
+        until = clock() + PUBLISH_SECONDS
+        try:
+            for batch in taken:
+                if await self._publish(batch, now):
+                    left.remove(batch.batch_id)
+                if clock() > until:
+                    break
+        finally:
+            # The broker was away, or rows are still to come: soon again, by whoever is first.
+            await self._batches.publish_later(left, now + PUBLISH_AGAIN)
         return len(taken)
+
+    async def _publish(self, batch: Batch, now: datetime) -> bool:
+        """Publish what is queued of a batch; False when it has no rows yet."""
+        states = await self._states(batch)
+        if queued := _in(states, {State.QUEUED}):
+            await self._outbox.publish_part(batch, queued, PATIENCE_SECONDS)
+        if states:
+            await self._batches.mark_published([batch.batch_id], now)
+            return True
+        if now - batch.create_time > ABANDONED:
+            await self._batches.remove([batch.batch_id])
+            return True
+        return False
 
     async def sweep(self, channel_type: str, message_type: str) -> int:
         """Look at the batches of a lane whose queue is empty: close them, or feed what waits.

@@ -135,7 +135,7 @@ class Permit:
     async with pacer.acquire([run, number, account], parts=3) as permit:
         for part in parts:
             await permit.wait()
-            start_submitting(part)
+            await submit(part)
             permit.sent()
     """
 
@@ -173,10 +173,10 @@ class Permit:
                 self._lanes[0].fill_ahead(self.parts_left, urgent=self._urgent)
 
     def sent(self) -> None:
-        """Say that the last part is on the wire: the window behind it begins now.
+        """Say that the provider has the last part: the window behind it begins now.
 
-        Without it the window begins at the next `wait`, so a caller that awaits the provider's
-        answer in between would be slowed down by that time.
+        Called when the provider has answered, the window is sure to hold there, whatever the way
+        took; without it the window begins at the next `wait`.
         """
         for lane in self._lanes:
             lane.report()

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Final
 
 from libs.clock import Clock
 from services.messaging.clients.events import EventPublisher
 from services.messaging.domain.happenings import (
     Happening,
-    Told,
+    complaint_happening,
+    happenings_of,
     receipt_happening,
     shared_attributes,
+    told_of,
 )
 from services.messaging.domain.ledger import Reason, Receipt, Row, State
 from services.messaging.domain.outbound import MailReport, PartReceipt
@@ -40,17 +43,18 @@ class Receipts:
         self._clock = clock
         self._unknown: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    async def sms(self, app_id: str, part: PartReceipt) -> bool:
+    async def sms(self, part: PartReceipt) -> bool:
         """Apply the receipt of a part; False when its message is not known yet: send it later."""
         receipt = sms_receipt(part)
         if receipt is None:
             return True
-        row = await self._applied(app_id, receipt)
+        row = await self._applied(receipt)
         if row is None:
-            return self._is_nobodys(app_id, part.provider_id)
-        self._unknown.pop((app_id, part.provider_id), None)
+            return self._is_nobodys(part)
+        self._unknown.pop((part.account, part.provider_id), None)
         if row.state is receipt.state:
-            await self._tell(row, part.source)
+            told = told_of(row, part.source)
+            await self._tell(row, receipt_happening(told, row.channel_type, row.update_time))
         return True
 
     async def mail(self, report: MailReport) -> None:
@@ -61,27 +65,27 @@ class Receipts:
             return
         if report.kind == "complaint":
             await self._suppress(row, "COMPLAINT")
-            await self._tell_complaint(row)
+            await self._tell(row, [complaint_happening(told_of(row), self._clock.now())])
             return
         receipt = bounce_receipt(report)
         if receipt is None:
             return
         if receipt.reason is Reason.HARD_BOUNCE:
             await self._suppress(row, "BOUNCE")
-        after = await self._ledger.receive(row.origin.app_id, receipt) or await self._read(row)
+        after = await self._ledger.receive(receipt) or await self._read(row)
         if after.state is State.FAILED:
-            await self._tell(after, "")
+            await self._tell(after, _bounced(after, row.state))
 
-    async def _applied(self, app_id: str, receipt: Receipt) -> Row | None:
+    async def _applied(self, receipt: Receipt) -> Row | None:
         """The row after the receipt, or as it is when the receipt came before."""
-        row = await self._ledger.receive(app_id, receipt)
+        row = await self._ledger.receive(receipt)
         if row is not None:
             return row
-        known = await self._ledger.of_provider_id(app_id, receipt.provider_id)
+        known = await self._ledger.of_part(receipt)
         if known is None:
             return None
         # The outcome may have been written between the two looks: then the receipt is still due.
-        return await self._ledger.receive(app_id, receipt) or known
+        return await self._ledger.receive(receipt) or known
 
     async def _read(self, row: Row) -> Row:
         return (await self._ledger.rows_of([row.message_id])).get(row.message_id, row)
@@ -89,9 +93,9 @@ class Receipts:
     async def _suppress(self, row: Row, reason: str) -> None:
         await self._suppressions.suppress([Suppression(row.channel_type, row.address, reason)])
 
-    def _is_nobodys(self, app_id: str, provider_id: str) -> bool:
+    def _is_nobodys(self, part: PartReceipt) -> bool:
         now = asyncio.get_running_loop().time()
-        key = (app_id, provider_id)
+        key = (part.account, part.provider_id)
         since = self._unknown.setdefault(key, now)
         if len(self._unknown) > _UNKNOWN_KEPT:
             self._unknown.popitem(last=False)
@@ -100,29 +104,14 @@ class Receipts:
         del self._unknown[key]
         return True
 
-    async def _tell(self, row: Row, source: str) -> None:
-        told = Told(
-            row.message_id,
-            row.endpoint_id or row.address,
-            "",
-            row.address,
-            row.state,
-            row.reason,
-            row.detail,
-            row.parts,
-            source,
-        )
-        happenings = receipt_happening(told, row.channel_type, row.update_time)
+    async def _tell(self, row: Row, happenings: Iterable[Happening]) -> None:
         shared = shared_attributes(row.origin, row.treatment_id, row.message_type)
         await self._events.tell(row.origin.app_id, shared, happenings)
 
-    async def _tell_complaint(self, row: Row) -> None:
-        happening = Happening(
-            "_email.complaint",
-            row.message_id,
-            row.endpoint_id or row.address,
-            self._clock.now(),
-            attributes={"message_id": row.message_id, "feedback": "complaint"},
-        )
-        shared = shared_attributes(row.origin, row.treatment_id, row.message_type)
-        await self._events.tell(row.origin.app_id, shared, [happening])
+
+def _bounced(row: Row, before: State) -> list[Happening]:
+    """The events of a bounce. Nobody has told the send of a message that was UNKNOWN."""
+    told, is_campaign = told_of(row), bool(row.origin.campaign_id)
+    if before is not State.UNKNOWN:
+        return receipt_happening(told, EMAIL, row.update_time)
+    return happenings_of(told, EMAIL, row.update_time, campaign=is_campaign, delivers=False)

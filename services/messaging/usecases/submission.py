@@ -51,9 +51,7 @@ class Submission:
     async def submit(self, cuts: Cuts, refused: Sequence[Refused], now: datetime) -> Submitted:
         """Take everything in. When this returns the broker has it; raises when it may not."""
         known_batches = await self._batches.insert([cut.batch for cut in cuts.cuts])
-        queued = [
-            (_shared(cut.frame, cut.batch.batch_id, now), cut.recipients) for cut in cuts.cuts
-        ]
+        queued = [(_queued(cut, now), cut.recipients) for cut in cuts.cuts]
         told = _refusals([*refused, *_refused_in(cuts)], now)
         new, skipped = await asyncio.gather(self._ledger.insert(queued), self._ledger.insert(told))
         if not new.known and not known_batches:
@@ -103,6 +101,10 @@ class Submission:
         if due:
             await self._outbox.publish(due, PATIENCE_SECONDS)
             await self._batches.mark_published([one.batch_id for one in due], now)
+
+
+def _queued(cut: Cut, now: datetime) -> Shared:
+    return replace(_shared(cut.frame, cut.batch.batch_id, now), contexts=cut.contexts)
 
 
 def _shared(frame: Frame, batch_id: str, now: datetime, reason: Reason = Reason.NONE) -> Shared:

@@ -86,8 +86,9 @@ def campaign_events() -> Iterator[Event]:
         yield of_campaign("_email.send", f"e{n}")
     for n in range(3):
         yield of_campaign("_campaign.send", f"h{n}", campaign_send_status="HOLDOUT")
-    for n in range(8):
+    for n in range(9):
         yield of_campaign("_email.delivered", f"e{n}")
+    yield of_campaign("_email.softbounce", "e8", 60)  # a server took it, and sent it back
     yield of_campaign("_email.hardbounce", "e9")
     for second in (0, 60, 3599, 3600):  # three opens of one hour, one of the next
         yield of_campaign("_email.open", "e0", second)
@@ -112,10 +113,11 @@ async def test_figures_of_a_campaign(analytics: Analytics) -> None:
     assert await counts(analytics, app_id, "c1") == [
         ("_campaign.send", "a1", "0", 13, 13),
         ("_email.click", "a1", "0", 4, 1),
-        ("_email.delivered", "a1", "0", 8, 8),
+        ("_email.delivered", "a1", "0", 9, 9),
         ("_email.hardbounce", "a1", "0", 1, 1),
         ("_email.open", "a1", "0", 5, 2),
         ("_email.send", "a1", "0", 10, 10),
+        ("_email.softbounce", "a1", "0", 1, 1),
     ]
     expected = {
         "unique-deliveries": [(8.0,)],
@@ -144,6 +146,7 @@ async def test_figures_of_direct_messages(analytics: Analytics) -> None:
     app_id = uuid.uuid4().hex
     events = [event("_email.send", f"e{n}", message_id=f"m{n}") for n in range(4)]
     events += [event("_email.delivered", f"e{n}", message_id=f"m{n}") for n in range(3)]
+    events += [event("_email.rejected", "e3", message_id="m3")]
     events += [event("_email.click", "e0", s, message_id="m0", feedback="u") for s in range(5)]
     events += [event("_SMS.BUFFERED", f"e{n}", message_id=f"s{n}", iso_country_code="DE",
                      number_of_message_parts="2") for n in range(3)]  # fmt: skip
@@ -177,7 +180,7 @@ async def test_a_range_of_days_is_inclusive(analytics: Analytics) -> None:
     today = HOUR_START // day * day
     events = []
     for back in range(5):
-        one = of_campaign("_email.delivered", f"e{back}")
+        one = of_campaign("_email.send", f"e{back}")
         one.event_time.seconds = today - back * day
         events.append(one)
     await publish(analytics, app_id, events)
@@ -238,7 +241,7 @@ async def test_a_deleted_application_leaves_nothing(analytics: Analytics) -> Non
         )
 
     await until(gone)
-    assert len(await counts(analytics, other, "c1")) == 6
+    assert len(await counts(analytics, other, "c1")) == 7
     # Its marks are gone too: the same endpoints count as unique again.
     await publish(analytics, app_id, [of_campaign("_email.open", "e0")])
     await until(lambda: _is_there(analytics, app_id))

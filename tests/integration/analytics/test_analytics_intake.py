@@ -45,12 +45,15 @@ async def test_one_bad_event_fails_alone(analytics: Analytics) -> None:
         "good": Event(event_type="level_complete", event_time=now()),
         "reserved": Event(event_type="_mine", event_time=now()),
         "timeless": Event(event_type="level_complete"),
+        "service": Event(event_type="_email.delivered", event_time=now()),
         "standard": Event(event_type="_session.start", event_time=now()),
     }
     answer = await analytics.put(request(app_id, {"e": events, "a{b}": {"x": events["good"]}}))
     codes = {k: v.status_code for k, v in answer.results["e"].events_item_response.items()}
-    assert codes == {"good": 202, "reserved": 400, "timeless": 400, "standard": 202}
-    assert "reserved" in answer.results["e"].events_item_response["reserved"].message
+    expected = {"good": 202, "reserved": 400, "timeless": 400, "service": 400, "standard": 202}
+    assert codes == expected
+    for name in ("reserved", "service"):
+        assert "EventType" in answer.results["e"].events_item_response[name].message
     refused = answer.results["a{b}"]
     assert refused.endpoint_item_response.status_code == 400
     assert refused.events_item_response["x"].status_code == 400

@@ -263,6 +263,35 @@ async def test_every_recipient_has_a_result_of_its_own(
     assert snapshot.endpoint_id == "phone"
 
 
+async def test_what_is_no_address_is_refused_and_never_kept(
+    gateway: Gateway, app_id: str, peers: tuple[Peers, str]
+) -> None:
+    peers[0].add("mail", EMAIL, "nobody@")
+    peers[0].add("phone", SMS, "+49 12")
+    answer = await send(
+        gateway,
+        pb.SendMessagesRequest(
+            application_id=app_id,
+            addresses={"ann@shop": to(EMAIL), "12065550142": to(SMS)},
+            endpoints={one: pb.EndpointSendConfiguration() for one in ("mail", "phone")},
+            message_configuration=said(),
+        ),
+    )
+    refused = ("PERMANENT_FAILURE", 400)
+    assert statuses(answer.result) == {"ann@shop": refused, "12065550142": refused}
+    assert statuses(answer.endpoint_result) == {"mail": refused, "phone": refused}
+    named = [one.status_message for one in (*answer.result.values(),)]
+    named += [one.status_message for one in answer.endpoint_result.values()]
+    assert sorted(one.partition(": ")[0] for one in named) == [
+        "addresses['12065550142'].address",
+        "addresses['ann@shop'].address",
+        "endpoints['mail'].address",
+        "endpoints['phone'].address",
+    ]
+    assert await gateway.database["messages"].count_documents({"app_id": app_id}) == 0
+    assert await gateway.database["batches"].count_documents({"app_id": app_id}) == 0
+
+
 async def test_a_channel_that_is_off_sends_nothing(gateway: Gateway) -> None:
     other = new_id()
     answer = await send(
@@ -459,6 +488,7 @@ async def test_every_bad_field_is_named(gateway: Gateway, app_id: str) -> None:
     request = pb.SendMessagesRequest(
         addresses={f"+1206555{number:04}": to(0) for number in range(101)},
         request_id="x" * 129,
+        trace_id="a\r\nBcc: x",
         message_configuration=pb.DirectMessageConfiguration(
             email_message=pb.EmailMessage(
                 from_address="nobody",
@@ -484,6 +514,7 @@ async def test_every_bad_field_is_named(gateway: Gateway, app_id: str) -> None:
     assert told.fields >= {
         "application_id",
         "request_id",
+        "trace_id",
         "addresses",
         "addresses['+12065550000'].channel_type",
         f"{where}.email_message.from_address",

@@ -1,11 +1,13 @@
 """Dispatches through the real gateway: repeats, crashes between steps, duplicates, controls."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import grpc
 import pytest
 from grpc import aio
+from touchpoint.analytics.v1 import event_pb2
 from touchpoint.applications.v1 import events_pb2 as applications_events
 from touchpoint.common.v1 import channel_pb2
 from touchpoint.messaging.v1 import dispatch_service_pb2 as pb
@@ -196,6 +198,25 @@ async def test_a_crash_before_publishing_is_finished_by_the_clock(gateway: Gatew
     assert sorted(found) == sorted(message_id for message_id, _, _ in cut.recipients[:3])
 
 
+async def test_rows_that_come_after_the_clock_looked_are_published_soon(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    (cut,) = cuts_for(dispatch_id, app_id, 2).cuts
+    await gateway.batches.insert([cut.batch])
+
+    async def looked_at() -> bool:
+        found = await gateway.database["batches"].find_one({"_id": cut.batch.batch_id})
+        return "checker" in (found or {})
+
+    await until(looked_at)
+    await gateway.ledger.insert([(_shared(cut.frame, cut.batch.batch_id), cut.recipients)])
+
+    async def fed() -> bool:
+        return len(await gateway.published_ids(dispatch_id)) == 2
+
+    await until(fed, 10)
+
+
 def _shared(frame: Frame, batch_id: str) -> Shared:
     return Shared(
         frame.origin,
@@ -235,6 +256,8 @@ async def test_hold_release_and_cancel(gateway: Gateway) -> None:
     await gateway.ledger.resolve_and_claim([], "", ids[:1], "token", 30)
     await control(gateway, app_id, dispatch_id, CANCEL)
     assert await states(gateway, dispatch_id) == {"CANCELLED": 4, "CLAIMED": 1}
+    rows = (await gateway.rows(dispatch_id)).values()
+    assert {row["reason"] for row in rows if row["state"] == "CANCELLED"} == {"STOPPED"}
     with pytest.raises(aio.AioRpcError) as refused:
         await control(gateway, app_id, dispatch_id, RELEASE)
     assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
@@ -313,6 +336,57 @@ async def test_a_lost_worker_leaves_promotional_rows_to_an_operator(gateway: Gat
     late = await gateway.ledger.resolve_and_claim([Outcome(ids[1], State.SENT)], "dead", [], "", 30)
     assert late.late_outcomes == 1
     assert await states(gateway, dispatch_id) == {"FAILED": 1, "QUEUED": 2}
+
+
+async def test_what_the_provider_has_is_marked_sent_and_told(gateway: Gateway) -> None:
+    app_id = new_id()
+    dispatch_id = await new_dispatch(gateway, app_id)
+    who = recipients(3)
+    who[0].context["order"] = "17"
+    await gateway.dispatch.SubmitRecipients(submission(app_id, dispatch_id, who), metadata=METADATA)
+    ids = await gateway.published_ids(dispatch_id)
+    await gateway.ledger.resolve_and_claim([], "", ids, "dead", 0.05)
+
+    async def unknown() -> bool:
+        return await states(gateway, dispatch_id) == {"UNKNOWN": 3}
+
+    await until(unknown)
+    request = messaging_pb.ResolveUnknownMessagesRequest(
+        application_id=app_id,
+        dispatch_id=dispatch_id,
+        action=messaging_pb.ResolveUnknownMessagesRequest.ACTION_MARK_SENT,
+        message_ids=ids[:2],
+    )
+    told: list[event_pb2.Event] = []
+    async with gateway.hearing() as heard:
+        answers = [
+            await gateway.messaging.ResolveUnknownMessages(request, metadata=METADATA)
+            for _ in range(2)
+        ]
+
+        async def all_told() -> bool:
+            told.extend(await heard())
+            return len(told) >= 6
+
+        await until(all_told)
+    assert [answer.resolved_count for answer in answers] == [2, 0]
+    assert await states(gateway, dispatch_id) == {"SENT": 2, "UNKNOWN": 1}
+    rows = {row["_id"]: row for row in (await gateway.rows(dispatch_id)).values()}
+    assert [rows[one]["reason"] for one in ids] == ["", "", "WORKER_LOST"]
+    # The ids are those a worker gives the same events.
+    names = ("_email.send", "_email.delivered", "_campaign.send")
+    assert Counter(event.event_id for event in told) == {
+        derived_id(one, name): 1 for one in ids[:2] for name in names
+    }
+    statuses = [e.attributes["campaign_send_status"] for e in told if "_campaign" in e.event_type]
+    assert statuses == ["SUCCESS", "SUCCESS"]
+    contexts = {
+        e.client_id: e.attributes.get("customer_context", "")
+        for e in told
+        if e.event_type == "_email.send"
+    }
+    ours = {rows[one]["endpoint_id"] for one in ids[:2]}
+    assert contexts == {one: '{"order": "17"}' if one == "e0" else "" for one in ours}
 
 
 async def test_a_lost_worker_leaves_transactional_rows_to_be_sent_again(gateway: Gateway) -> None:
@@ -497,6 +571,11 @@ async def test_bad_input_names_every_bad_field(gateway: Gateway) -> None:
         "skipped[0].reason",
         "skipped[0].endpoint_id",
     }
+    resolve = messaging_pb.ResolveUnknownMessagesRequest()
+    with pytest.raises(aio.AioRpcError) as refused:
+        await gateway.messaging.ResolveUnknownMessages(resolve, metadata=METADATA)
+    assert refusal(refused.value).fields == {"application_id", "dispatch_id", "action"}
+    assert "RESEND, WRITE_OFF or MARK_SENT" in (refused.value.details() or "")
 
 
 async def test_applications_do_not_see_each_other(gateway: Gateway) -> None:

@@ -148,7 +148,7 @@ async def test_a_deferral_waits_for_its_next_attempt(
     rows = await desk.rows(again)
     assert {(row.reason, row.attempts) for row in rows} == {(Reason.RETRIES_EXHAUSTED, 3)}
     await counted(
-        events, desk, email_send=3, email_delivered=3, campaign_send=6, email_softbounce=3
+        events, desk, email_send=6, email_delivered=3, campaign_send=6, email_softbounce=3
     )
 
 
@@ -161,7 +161,7 @@ async def test_a_dead_address_is_suppressed_at_once(
     ids = await desk.send(await desk.frame(), [dead])
     await settled(desk, ids, State.FAILED)
     assert (await desk.rows(ids))[0].reason is Reason.HARD_BOUNCE
-    await counted(events, desk, email_hardbounce=1, campaign_send=1)
+    await counted(events, desk, email_send=1, email_hardbounce=1, campaign_send=1)
     again = await desk.send(await desk.frame(), [dead])
     await settled(desk, again, State.SKIPPED)
     assert (await desk.rows(again))[0].reason is Reason.SUPPRESSED
@@ -235,6 +235,21 @@ async def test_tracked_mails_carry_links_and_a_way_out(
     assert mail["envelope_from"].endswith("@ret.example")
 
 
+async def test_the_recipient_sees_the_trace_id(desk: Desk, box: Sandbox, workers: None) -> None:
+    await desk.open_email(box)
+    raw = b"From: Shop <shop@shop.example>\r\nSubject: Raw\r\n\r\nHi\r\n"
+    whole = message_pb2.MessageContent(email=message_pb2.EmailContent(raw=raw))
+    ids = await desk.send(await desk.frame(trace_id="order-17"), ["made@mail.example"])
+    ids += await desk.send(
+        await desk.frame(trace_id="order-17", content=whole), ["whole@mail.example"]
+    )
+    ids += await desk.send(await desk.frame(), ["none@mail.example"])
+    await settled(desk, ids, State.SENT)
+    for to, seen in (("made", ["order-17"]), ("whole", ["order-17"]), ("none", [])):
+        (found,) = await box.messages("EMAIL", f"{to}@mail.example")
+        assert [value for name, value in found["headers"] if name == "X-Trace-Id"] == seen
+
+
 def number() -> str:
     return f"+49151{int(new_id()[:7], 16) % 10**8:08d}"
 
@@ -258,6 +273,24 @@ async def test_texts_are_sent_and_their_receipts_applied(
     assert found["_SMS.BUFFERED"]["number_of_message_parts"] == "3"
     assert found["_SMS.SUCCESS"]["origination_phone_number"] == "+15550001"
     assert found["_SMS.SUCCESS"]["iso_country_code"] == "DE"
+
+
+async def test_a_receipt_comes_on_any_link_of_the_account_and_tells_the_context(
+    desk: Desk, box: Sandbox, events: Events, workers: None
+) -> None:
+    """Two applications share one login, and the link of the one that sent is gone."""
+    other, person = Desk(desk.database, desk.publisher), number()
+    await box.behave(rule("SMS", person, kind="deliver", after_ms=2500))
+    for one in (desk, other):
+        await one.open_sms(box, parts_per_second=100)
+    await settled(desk, await desk.send(await desk.frame("SMS"), [number()]), State.DELIVERED)
+    ids = await other.send(await other.frame("SMS", context={"order": "17"}), [person])
+    await settled(other, ids, State.SENT)
+    await desk.database["channels"].delete_many({"app_id": other.app_id})
+    await settled(other, ids, State.DELIVERED)
+    await counted(events, other, SMS_BUFFERED=1, SMS_SUCCESS=1, campaign_send=1)
+    told = {e.event_type: e.attributes for e in events.of(other.app_id)}
+    assert told["_SMS.SUCCESS"]["customer_context"] == '{"order": "17"}'
 
 
 async def test_stop_help_and_start(desk: Desk, box: Sandbox, events: Events, workers: None) -> None:

@@ -125,12 +125,15 @@ async def test_bounces_and_complaints_find_their_messages(
             rule("EMAIL", bounced, kind="bounce", after_ms=1),
             rule("EMAIL", spam, kind="complain", after_ms=1),
         )
-        ids = await desk.send(await desk.frame(), [bounced, spam])
+        ids = await desk.send(await desk.frame(context={"order": "17"}), [bounced, spam])
         await settled(desk, ids[:1], State.FAILED)
         await counted(
             events, desk, email_send=2, email_delivered=2, campaign_send=2, email_hardbounce=1,
             email_complaint=1,
         )  # fmt: skip
+    late = {"_email.hardbounce", "_email.complaint"}
+    told = [e.attributes for e in events.of(desk.app_id) if e.event_type in late]
+    assert [one["customer_context"] for one in told] == ['{"order": "17"}'] * 2
     row, other_row = await desk.rows(ids)
     assert (row.reason, other_row.state) == (Reason.HARD_BOUNCE, State.SENT)
     blocked = await desk.suppressions.blocked(desk.app_id, "EMAIL", [], [bounced, spam])

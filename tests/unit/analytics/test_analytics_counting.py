@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from services.analytics.domain.counting import (
     record_id,
     tally,
 )
+from services.analytics.domain.names import OUTCOMES
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -54,13 +56,38 @@ def test_a_campaign_send_is_counted_by_channel_and_status() -> None:
             "campaign_id": "c",
             "campaign_activity_id": "a",
             "treatment_id": "1",
+            "message_id": "m",
             "delivery_type": "EMAIL",
             "campaign_send_status": "DAILY_CAP",
         },
     )
-    assert made.key == Key("app", "c", "a", "1", "_campaign.send", "EMAIL", "DAILY_CAP", "", 0)
+    key = Key("app", "c", "a", "1", "_campaign.send", "EMAIL", "DAILY_CAP", "", 0)
+    assert made == Fact(key, single=True)
+
+
+@pytest.mark.parametrize("name", sorted(OUTCOMES))
+def test_the_outcome_of_a_message_counts_once_without_a_mark(name: str) -> None:
+    told = {"message_id": "m", "campaign_id": "c", "campaign_activity_id": "a"}
+    made = fact(event_type=name, attributes=told)
+    assert made.single
+    assert marks_of([made]) == set()
+    assert tally([made], ())[made.key] == Figures(count=1, unique=1, parts=made.parts)
+    del told["message_id"]  # whose it is cannot be told: the endpoint is marked
+    unknown = fact(event_type=name, attributes=told)
+    assert not unknown.single
+    assert marks_of([unknown]) == {unknown.unique_mark}
+
+
+@pytest.mark.parametrize(
+    "name", ["_email.open", "_email.click", "_campaign.opened_notification", "bought"]
+)
+def test_what_may_happen_again_counts_by_its_mark(name: str) -> None:
+    told = {"message_id": "m", "campaign_id": "c", "campaign_activity_id": "a"}
+    made = fact(event_type=name, attributes=told)
+    assert not made.single
     assert made.unique_mark
-    assert not made.hourly_mark
+    assert tally([made], ())[made.key].unique == 0
+    assert tally([made, made], marks_of([made]))[made.key].unique == 1
 
 
 def test_a_text_message_is_counted_by_status_country_parts_and_price() -> None:
@@ -76,7 +103,7 @@ def test_a_text_message_is_counted_by_status_country_parts_and_price() -> None:
     )
     assert made.key == Key("app", "", "", "", "_SMS.SUCCESS", "SMS", "DELIVERED", "DE", 0)
     assert (made.parts, made.price) == (3, 645.0)
-    assert not made.unique_mark  # a direct message is delivered once anyway
+    assert made.single
 
 
 def test_nonsense_in_the_parts_counts_as_one() -> None:
@@ -213,4 +240,6 @@ def test_the_sums_of_a_batch_are_those_of_a_plain_count(events: list[Happened]) 
     scopes = {(e.attributes["campaign_activity_id"], e.client_id) for e in clicks}
     _, unique, hourly, *_ = store.totals().get("_email.click", (0.0,) * 5)
     assert hourly == len(hours)
+    sms_count, sms_unique, *_ = store.totals().get("_SMS.SUCCESS", (0.0,) * 5)
+    assert sms_unique == sms_count
     assert unique == len(scopes)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from services.analytics.domain.intake import client_fault, event_fault, session_fault
-from services.analytics.domain.names import STANDARD
+from services.analytics.domain.names import FROM_CLIENTS, OUTCOMES
 
 DAY = 86_400
 
@@ -106,5 +106,24 @@ def test_a_session(session_id: str, started: bool, duration: int, names: str) ->
 
 
 def test_every_standard_name_may_be_sent() -> None:
-    assert len(STANDARD) == 33
-    assert {event_fault("id", Sent(name), 0) for name in STANDARD} == {""}
+    seen = ("opened_notification", "received_foreground", "received_background")
+    expected = {f"_session.{n}" for n in ("start", "stop", "pause", "resume")}
+    expected |= {f"_userauth.{n}" for n in ("sign_in", "sign_up", "auth_fail")}
+    expected |= {"_monetization.purchase", "_screen_view"}
+    expected |= {f"{of}.{n}" for of in ("_campaign", "_journey") for n in seen}
+    assert expected == FROM_CLIENTS
+    assert {event_fault("id", Sent(name), 0) for name in expected} == {""}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *sorted(OUTCOMES),
+        *("_email.open", "_email.click", "_email.complaint", "_email.unsubscribe"),
+        *("_SMS.OPTOUT", "_SMS.SEND", "_SMS.RECEIVED", "_push.send", "_email.", "_Session.start"),
+    ],
+)
+def test_what_services_tell_may_not_be_sent(name: str) -> None:
+    fault = event_fault("id", Sent(name), 0)
+    assert fault.startswith("event_type: ")
+    assert "EventType" in fault

@@ -8,8 +8,10 @@ from libs.smpp.codes import CommandStatus
 from services.messaging.adapters import smpp_statuses, smtp_replies
 from services.messaging.domain.happenings import (
     Told,
+    complaint_happening,
     country_of,
     happenings_of,
+    receipt_happening,
     shared_attributes,
 )
 from services.messaging.domain.ledger import Origin, Reason, State, may_become
@@ -168,6 +170,45 @@ def test_an_accepted_campaign_mail_is_sent_delivered_and_counted_for_its_campaig
     }
     direct = happenings_of(told, "EMAIL", NOW, campaign=False, delivers=False)
     assert [one.event_type for one in direct] == ["_email.send"]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "event"),
+    [
+        (State.FAILED, Reason.HARD_BOUNCE, "_email.hardbounce"),
+        (State.FAILED, Reason.RETRIES_EXHAUSTED, "_email.softbounce"),
+        (State.FAILED, Reason.PERMANENT_FAILURE, "_email.rejected"),
+        (State.FAILED, Reason.PROVIDER_REJECTED_SENDER, "_email.rejected"),
+        (State.SKIPPED, Reason.SUPPRESSED, "_email.hardbounce"),
+    ],
+)
+def test_a_mail_that_ends_at_the_door_was_sent_first(
+    state: State, reason: Reason, event: str
+) -> None:
+    told = Told("m1", "e1", "", "a@b.example", state, reason, "550 no", 0, "", {"k": "v"})
+    sent, ended = happenings_of(told, "EMAIL", NOW, campaign=False, delivers=True)
+    assert (sent.event_type, ended.event_type) == ("_email.send", event)
+    assert sent.attributes == {"message_id": "m1", "customer_context": '{"k": "v"}'}
+    assert ended.attributes == {**sent.attributes, "feedback": "550 no"}
+    assert sent.subject_id == ended.subject_id == "m1"
+    # A late report is about a mail whose send was told long before.
+    assert receipt_happening(told, "EMAIL", NOW) == [ended]
+
+
+@pytest.mark.parametrize("reason", [Reason.EXPIRED, Reason.RENDERING_FAILURE, Reason.OPT_OUT])
+def test_a_mail_that_no_server_saw_was_not_sent(reason: Reason) -> None:
+    told = Told("m1", "e1", "", "a@b.example", State.SKIPPED, reason, "", 0, "")
+    found = happenings_of(told, "EMAIL", NOW, campaign=True, delivers=True)
+    assert "_email.send" not in {one.event_type for one in found}
+
+
+def test_a_complaint_carries_the_context() -> None:
+    told = Told("m1", "e1", "", "a@b.example", State.SENT, Reason.NONE, "", 0, "", {"k": "v"})
+    assert complaint_happening(told, NOW).attributes == {
+        "message_id": "m1",
+        "customer_context": '{"k": "v"}',
+        "feedback": "complaint",
+    }
 
 
 def test_sms_events_carry_the_attributes_of_the_spec() -> None:

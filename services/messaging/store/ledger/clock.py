@@ -7,7 +7,8 @@ from typing import Final
 
 from libs.ids import new_id
 from libs.mongo.client import Database, Document
-from services.messaging.domain.ledger import WAITING, Reason, State
+from services.messaging.domain.ledger import WAITING, Reason, Row, State
+from services.messaging.store.ledger.rows import row_from_document
 
 RESENDS: Final = 5
 """A message whose workers died this often waits for an operator: it may be what kills them."""
@@ -107,6 +108,18 @@ class ClockStore:
         """Count UNKNOWN rows as failed; no ids means all of the dispatch. Returns how many."""
         where = _unknown(app_id, dispatch_id, message_ids)
         return await self._close(where, State.FAILED, Reason.WRITTEN_OFF)
+
+    async def unknown(
+        self, app_id: str, dispatch_id: str, message_ids: Collection[str], most: int
+    ) -> list[Row]:
+        """Up to `most` UNKNOWN rows; no ids means any of the dispatch."""
+        found = self._messages.find(_unknown(app_id, dispatch_id, message_ids)).limit(most)
+        return [row_from_document(document) for document in await found.to_list(None)]
+
+    async def mark_sent(self, app_id: str, dispatch_id: str, message_ids: Collection[str]) -> int:
+        """Count UNKNOWN rows as sent: the provider has them. Returns how many."""
+        where = _unknown(app_id, dispatch_id, message_ids)
+        return await self._close(where, State.SENT, Reason.NONE)
 
     async def resend(self, app_id: str, dispatch_id: str, message_ids: Collection[str]) -> int:
         """Make UNKNOWN rows due now; the gateway's clock feeds them. Returns how many."""

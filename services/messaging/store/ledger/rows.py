@@ -1,8 +1,9 @@
 """Rows of the ledger: their documents, their indexes, and how they come into being."""
 
 import asyncio
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -47,7 +48,10 @@ Entry = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the rows of one batch have in common. `batch_id` is empty for rows never queued."""
+    """What the rows of one batch have in common. `batch_id` is empty for rows never queued.
+
+    `contexts` are those of the few messages that have one, as JSON, by message id.
+    """
 
     origin: Origin
     dispatch_id: str
@@ -59,6 +63,7 @@ class Shared:
     expire_time: datetime | None = None
     state: State = State.QUEUED
     reason: Reason = Reason.NONE
+    contexts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,10 @@ def _documents(shared: Shared, entries: Iterable[Entry]) -> Iterable[Document]:
     if shared.expire_time is not None:
         template["expire_time"] = _naive(shared.expire_time)
     for message_id, endpoint_id, address in entries:
-        yield {**template, "_id": message_id, "endpoint_id": endpoint_id, "address": address}
+        own = {"_id": message_id, "endpoint_id": endpoint_id, "address": address}
+        if message_id in shared.contexts:
+            own["context"] = shared.contexts[message_id]
+        yield {**template, **own}
 
 
 def _naive(moment: datetime) -> datetime:
@@ -183,4 +191,5 @@ def row_from_document(document: Document) -> Row:
         create_time=document["create_time"],
         update_time=document.get("update_time") or document["create_time"],
         due_time=document.get("due_time"),
+        context=json.loads(document.get("context", "{}")),
     )

@@ -120,18 +120,21 @@ class WindowStore:
             for document in await found.to_list(None)
         }
 
-    async def receive(self, app_id: str, receipt: Receipt) -> Row | None:
+    async def receive(self, receipt: Receipt) -> Row | None:
         """Apply a receipt, by message id or by the provider's id of a part; None changes nothing.
+
+        Several applications may send over one account at a provider, and a receipt comes on the
+        link of any of them: the account and the id find the row, whosever it is.
 
         A message is DELIVERED when every part is, and FAILED with its first part that failed. A
         late or repeated receipt finds no row in a state it could change. Returns the row after
         the change; its state tells whether the receipt decided it.
         """
-        where: Document = {"app_id": app_id, "state": {"$in": _values(RECEIVABLE)}}
+        where: Document = {"state": {"$in": _values(RECEIVABLE)}}
         if receipt.message_id:
             where["_id"] = receipt.message_id
         else:
-            where |= {"provider_ids": receipt.provider_id}
+            where |= _at_provider(receipt)
             where["delivered_ids"] = {"$ne": receipt.provider_id}
         update = _by_part(receipt.provider_id) if _is_one_delivered_part(receipt) else None
         found = await self._messages.find_one_and_update(
@@ -141,9 +144,9 @@ class WindowStore:
         )
         return None if found is None else row_from_document(found)
 
-    async def of_provider_id(self, app_id: str, provider_id: str) -> Row | None:
-        """The row one of whose parts has this id, whatever its state."""
-        found = await self._messages.find_one({"app_id": app_id, "provider_ids": provider_id})
+    async def of_part(self, receipt: Receipt) -> Row | None:
+        """The row of the part that a receipt is about, whatever its state."""
+        found = await self._messages.find_one(_at_provider(receipt))
         return None if found is None else row_from_document(found)
 
 
@@ -155,7 +158,7 @@ def _outcome_updates(
     for outcome in outcomes:
         if outcome.provider_ids:
             where = {"_id": outcome.message_id, **_allowed(outcome.state, never_from), **guard}
-            fields = dict(_fields(outcome)) | {"provider_ids": list(outcome.provider_ids)}
+            fields = dict(_fields(outcome)) | _ids(outcome)
             yield UpdateOne(where, _update(fields))
         else:
             alike[_fields(outcome)].append(outcome.message_id)
@@ -174,6 +177,20 @@ def _fields(outcome: Outcome) -> _Fields:
     if outcome.due_time is not None:
         fields.append(("due_time", outcome.due_time))
     return tuple(fields)
+
+
+def _ids(outcome: Outcome) -> Document:
+    ids: Document = {"provider_ids": list(outcome.provider_ids)}
+    if outcome.provider_account:
+        ids["provider_account"] = outcome.provider_account
+    return ids
+
+
+def _at_provider(receipt: Receipt) -> Document:
+    return {
+        "provider_ids": receipt.provider_id,
+        "provider_account": receipt.provider_account,
+    }
 
 
 def _update(fields: Document) -> Document:

@@ -12,39 +12,14 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from libs.mongo.client import Database
-from libs.mongo.indexes import Index, Indexes
 from services.analytics.domain.counting import Figures, Key, Record, mark_scope
 from services.analytics.domain.kpis import Count, Slice
 
-# Figures go back 90 days (spec 10.7).
-_KEPT_SECONDS: Final = 90 * 86_400
 _DUPLICATE_KEY: Final = 11000
 # The name our connections carry, as libs.mongo gives it.
 APP_NAME: Final = "analytics"
 # A living writer pauses for milliseconds between the steps of a transaction.
 _ABANDONED_MICROSECONDS: Final = 2_000_000
-
-INDEXES: Final[Indexes] = {
-    "events": (
-        # The event type is in it so that a listing of one type reads keys, not documents.
-        Index(
-            "application_time",
-            (("app_id", 1), ("event_time", -1), ("_id", -1), ("event_type", 1)),
-        ),
-        Index("client_time", (("app_id", 1), ("client_id", 1), ("event_time", -1), ("_id", -1))),
-        Index(
-            "campaign_time",
-            (("app_id", 1), ("campaign_id", 1), ("event_time", -1), ("_id", -1)),
-            partial={"campaign_id": {"$exists": True}},
-        ),
-        Index("retention", (("event_time", 1),), expire_after_seconds=_KEPT_SECONDS),
-    ),
-    "counters": (
-        Index("campaign_day", (("app_id", 1), ("campaign_id", 1), ("day", 1))),
-        Index("application_day", (("app_id", 1), ("day", 1))),
-    ),
-    "marks": (Index("retention", (("seen_time", 1),), expire_after_seconds=_KEPT_SECONDS),),
-}
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

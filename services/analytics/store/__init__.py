@@ -1,0 +1,1 @@
+"""What analytics keeps in MongoDB."""
