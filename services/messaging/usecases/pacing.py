@@ -161,11 +161,11 @@ class Permit:
         when all parts of the permit are used.
         """
         async with self._turn:
-            self.sent()
             if self.parts_left < 1:
                 raise ValueError("the permit's parts are used up")
             while not await self._is_due():
                 pass
+            self.sent()  # the part before, if its answer is not there yet
             for lane in self._lanes:
                 lane.use()
             self.parts_left -= 1

@@ -27,7 +27,7 @@ from touchpoint.analytics.v1.events_pb2 import EventBatch
 
 from deploy.local.environment import inherited
 from libs.bus.publisher import Publisher, open_publisher, outgoing
-from libs.bus.topology import EVENTS
+from libs.bus.topology import ANALYTICS_EVENTS, EVENTS
 from libs.errors import DependencyUnavailable
 from libs.ids import new_id
 from libs.mongo.client import new_client
@@ -207,7 +207,7 @@ async def test_kills_under_load_lose_and_double_nothing(
             await stack.enter_async_context(aio.insecure_channel(r.address)) for r in running
         ]
         stubs = [rpc.EventsServiceStub(channel) for channel in channels]
-        publisher = await open_publisher(amqp_url, EVENTS, "tests", stack)
+        publisher = await open_publisher(amqp_url, EVENTS, "tests", stack, [ANALYTICS_EVENTS])
         load = Load(uuid.uuid4().hex, Client(stubs, random.Random(8)), publisher)
         mongo: Any = AsyncIOMotorClient(mongo_uri)
         stack.callback(mongo.close)
@@ -277,7 +277,7 @@ async def test_shuffled_repeats_on_the_bus_count_once(
         mongo: Any = AsyncIOMotorClient(mongo_uri)
         stack.callback(mongo.close)
         database = mongo[f"{database_prefix}analytics"]
-        publisher = await open_publisher(amqp_url, EVENTS, "tests", stack)
+        publisher = await open_publisher(amqp_url, EVENTS, "tests", stack, [ANALYTICS_EVENTS])
         batches = [EventBatch(events=stream[i : i + 20]) for i in range(0, len(stream), 20)]
         await publisher.publish([outgoing("messaging.events", b, new_id()) for b in batches])
 

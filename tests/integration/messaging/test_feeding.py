@@ -90,3 +90,34 @@ async def test_what_the_broker_did_not_take_is_free_again_at_once(
 
     await eventually(published)
     await desk.database["batches"].delete_many({"app_id": desk.app_id})
+
+
+async def test_a_batch_whose_call_died_is_forgotten_and_delays_no_other(
+    desk: Desk, bus: Publisher
+) -> None:
+    cuts, frame = Cuts(), await desk.frame()
+    person = SendRecipient(endpoint_id="e", address="p@mail.example")
+    cuts.add(frame, [person], now() - timedelta(hours=2))
+    await desk.batches.insert([cuts.cuts[0].batch])
+    others = await left_behind(desk, 2)
+    refusals = Refusals(EventPublisher(bus))
+    feeding = Feeding(desk.ledger, desk.batches, desk.dispatches, desk.outbox, refusals)
+    await feeding.publish_left()
+    kept = await desk.database["batches"].find({"app_id": desk.app_id}).to_list(None)
+    assert {one["_id"]: one["published"] for one in kept} == dict.fromkeys(others, True)
+    await desk.database["batches"].delete_many({"app_id": desk.app_id})
+
+
+async def test_a_batch_is_looked_at_when_its_time_is_over(desk: Desk) -> None:
+    over = await desk.ledger.now() + timedelta(seconds=5)
+    cuts = Cuts()
+    person = SendRecipient(endpoint_id="e", address="p@mail.example")
+    cuts.add(await desk.frame(expire_time=over), [person], now())
+    batch = cuts.cuts[0].batch
+    await desk.batches.insert([batch])
+    (kept,) = await desk.batches.get([batch.batch_id])
+    await desk.batches.check_later([kept], await desk.ledger.now())
+    found = await desk.database["batches"].find_one({"_id": batch.batch_id})
+    assert found is not None
+    assert abs(found["check_time"] - over) < timedelta(seconds=1)
+    await desk.database["batches"].delete_many({"app_id": desk.app_id})

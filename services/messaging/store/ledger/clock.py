@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from libs.ids import new_id
@@ -25,7 +25,8 @@ class ClockStore:
     async def now(self) -> datetime:
         """The database's time: leases and due times are compared with one clock only."""
         told: datetime = (await self._database.command("hello"))["localTime"]
-        return told
+        # The answer of a command has no zone, whatever the client's own documents have.
+        return told.replace(tzinfo=UTC)
 
     async def mark_lost(self, now: datetime) -> int:
         """Make rows UNKNOWN whose worker did not come back in time; returns how many.
