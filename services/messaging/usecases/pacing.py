@@ -109,13 +109,15 @@ class _Lane:
         )
 
     def use(self) -> None:
-        """Use the next slot now."""
-        self._used = self.slots.popleft().entry_us
+        """Use the next slot now. Only the last slot of a whole entry is to be reported."""
+        entry = self.slots.popleft().entry_us
+        is_last = entry in self._whole and not any(s.entry_us == entry for s in self.slots)
+        self._used = entry if is_last else None
 
     def report(self) -> None:
-        """Note the time by which the last slot was used, when its entry has no more slots."""
+        """Note the time by which the last slot was used."""
         entry, self._used = self._used, None
-        if entry in self._whole and not any(slot.entry_us == entry for slot in self.slots):
+        if entry is not None:
             self.source.settle(self.limit, entry)
 
     async def release(self) -> None:
@@ -150,7 +152,7 @@ class Permit:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.sent()
+        self._report()
         for lane in self._lanes:
             await lane.release()
 
@@ -165,12 +167,10 @@ class Permit:
                 raise ValueError("the permit's parts are used up")
             while not await self._is_due():
                 pass
-            self.sent()  # the part before, if its answer is not there yet
+            self._report()  # the part before, if its answer is not there yet
             for lane in self._lanes:
                 lane.use()
             self.parts_left -= 1
-            if self._lanes:
-                self._lanes[0].fill_ahead(self.parts_left, urgent=self._urgent)
 
     def sent(self) -> None:
         """Say that the provider has the last part: the window behind it begins now.
@@ -178,6 +178,12 @@ class Permit:
         Called when the provider has answered, the window is sure to hold there, whatever the way
         took; without it the window begins at the next `wait`.
         """
+        self._report()
+        # Only now: the reservation carries the report, and the slot a second later depends on it.
+        if self._lanes and self.parts_left:
+            self._lanes[0].fill_ahead(self.parts_left, urgent=self._urgent)
+
+    def _report(self) -> None:
         for lane in self._lanes:
             lane.report()
 

@@ -570,7 +570,7 @@ class SendBatch(_message.Message):
     messages_per_second: _builtins.int
     """Sends a second of the dispatch; 0 means no limit of its own."""
     trace_id: _builtins.str
-    """Visible trace id (spec 6.1 `TraceId`)."""
+    """Header `X-Trace-Id` of mails (spec 6.1 `TraceId`); texts have no place for it."""
     @_builtins.property
     def origin(self) -> Global___Origin:
         """Who asked."""

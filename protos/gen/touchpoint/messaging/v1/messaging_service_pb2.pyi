@@ -683,7 +683,9 @@ class SendMessagesRequest(_message.Message):
     application_id: _builtins.str
     """The application."""
     trace_id: _builtins.str
-    """Visible to the recipient."""
+    """Visible to the recipient: header `X-Trace-Id` of mails. One line of up to 870 characters; a text has no
+    place for it.
+    """
     request_id: _builtins.str
     """Chosen by the caller: a repeated call of the same id answers the same and sends nothing. Kept for 24 hours."""
     validate_only: _builtins.bool
@@ -706,7 +708,7 @@ class SendMessagesRequest(_message.Message):
 
     @_builtins.property
     def context(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Told to receipts (`customer_context`)."""
+        """Told to the events of the send and of every later receipt (`customer_context`)."""
 
     def __init__(
         self,
@@ -947,7 +949,9 @@ class SendUsersMessagesRequest(_message.Message):
     application_id: _builtins.str
     """The application."""
     trace_id: _builtins.str
-    """Visible to the recipient."""
+    """Visible to the recipient: header `X-Trace-Id` of mails. One line of up to 870 characters; a text has no
+    place for it.
+    """
     request_id: _builtins.str
     """Chosen by the caller; see SendMessagesRequest.request_id."""
     validate_only: _builtins.bool
@@ -966,7 +970,7 @@ class SendUsersMessagesRequest(_message.Message):
 
     @_builtins.property
     def context(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Told to receipts (`customer_context`)."""
+        """Told to the events of the send and of every later receipt (`customer_context`)."""
 
     def __init__(
         self,
