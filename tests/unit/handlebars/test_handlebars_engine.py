@@ -138,7 +138,7 @@ _QUOTING = st.text("{}'\"\\nf$`()#%\n; abc\u2028é😀", max_size=30)
 @given(_QUOTING, _QUOTING, _QUOTING)
 def test_text_and_literals_never_become_code(before: str, literal: str, after: str) -> None:
     before = before.replace("{", "").rstrip("\\")
-    after = after.replace("{{", "").removeprefix("}")
+    after = after.replace("{{", "").lstrip("}")
     literal = literal.replace("'", "").replace("\\", "")
     source = before + "{{{lower '" + literal + "'}}}" + after
     assert rendered(source) == before + literal.lower() + after
