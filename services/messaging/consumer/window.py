@@ -9,7 +9,6 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 from services.messaging.consumer.tools import Tools, insist
 from services.messaging.domain.ledger import Outcome, Reason, State
@@ -122,12 +121,10 @@ class Windows:
     def _turn(self, permit: Permit, limits: Sequence[Limit]) -> Turn:
         async def turn() -> Answered:
             if permit.parts_left > 0:
-                await permit.wait()
-                return partial(_answered, permit, permit.parts_left)
+                return await permit.wait()
             # A part that is tried again takes a slot of its own.
             async with self._tools.pacer.acquire(limits, 1, urgent=self._urgent) as extra:
-                await extra.wait()
-            return _nothing
+                return await extra.wait()
 
         return turn
 
@@ -159,18 +156,6 @@ class Windows:
             return {}
         states = await insist(lambda: self._tools.ledger.states_of(ids))
         return {message_id: count for message_id, (_, count) in states.items()}
-
-
-def _answered(permit: Permit, parts_left: int) -> None:
-    # When the provider took the part is known only after its answer: counting from then on, the
-    # window holds at the provider however long the part was on its way. If another part has had
-    # its turn meanwhile, that turn has counted this one already.
-    if permit.parts_left == parts_left:
-        permit.sent()
-
-
-def _nothing() -> None:
-    """A part whose slot has been counted."""
 
 
 def limits_of(work: Work, provider: Provider) -> tuple[Limit, ...]:

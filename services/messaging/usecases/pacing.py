@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Self
 
 from services.messaging.domain.limits import Admission, Limit, Slot, governing, whole_entries
@@ -74,7 +75,6 @@ class _Lane:
         self.slots: deque[Slot] = deque()
         self._whole: frozenset[int] = frozenset()
         self._ahead: asyncio.Task[deque[Slot]] | None = None
-        self._used: int | None = None
 
     def fill_ahead(self, parts_left: int, *, urgent: bool) -> None:
         """Ask for the next slots while the last ones are used: a slow database delays nothing."""
@@ -108,17 +108,14 @@ class _Lane:
             if slot.entry_us in moved or slot.entry_us not in late
         )
 
-    def use(self) -> None:
-        """Use the next slot now. Only the last slot of a whole entry is to be reported."""
+    def use(self) -> Callable[[], None] | None:
+        """Use the next slot now; returns what notes the time by which it was used.
+
+        Only the last slot of a whole entry has something to note.
+        """
         entry = self.slots.popleft().entry_us
         is_last = entry in self._whole and not any(s.entry_us == entry for s in self.slots)
-        self._used = entry if is_last else None
-
-    def report(self) -> None:
-        """Note the time by which the last slot was used."""
-        entry, self._used = self._used, None
-        if entry is not None:
-            self.source.settle(self.limit, entry)
+        return partial(self.source.settle, self.limit, entry) if is_last else None
 
     async def release(self) -> None:
         """Give back what is unused."""
@@ -136,9 +133,9 @@ class Permit:
 
     async with pacer.acquire([run, number, account], parts=3) as permit:
         for part in parts:
-            await permit.wait()
+            answered = await permit.wait()
             await submit(part)
-            permit.sent()
+            answered()
     """
 
     def __init__(self, lanes: list[_Lane], parts: int, *, urgent: bool) -> None:
@@ -146,19 +143,23 @@ class Permit:
         self._urgent = urgent
         # Submissions may overlap: each waits its turn.
         self._turn = asyncio.Lock()
+        self._is_open = True
+        self._last: Callable[[], None] = _nothing
         self.parts_left = parts
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._report()
+        self._is_open = False
         for lane in self._lanes:
             await lane.release()
 
-    async def wait(self) -> None:
+    async def wait(self) -> Callable[[], None]:
         """Return when the next part may be submitted, at once.
 
+        What is returned is to be called when the provider has answered: by then it had the part,
+        and the window behind it begins. Until then the part counts at the end of its slot's grace.
         Waits while the database is away; the caller bounds it with a timeout. Raises ValueError
         when all parts of the permit are used.
         """
@@ -167,25 +168,22 @@ class Permit:
                 raise ValueError("the permit's parts are used up")
             while not await self._is_due():
                 pass
-            self._report()  # the part before, if its answer is not there yet
-            for lane in self._lanes:
-                lane.use()
+            notes = [note for lane in self._lanes if (note := lane.use()) is not None]
             self.parts_left -= 1
+            self._last = partial(self._answered, notes)
+            return self._last
 
     def sent(self) -> None:
-        """Say that the provider has the last part: the window behind it begins now.
+        """Say of the last part what the answer of its `wait` says."""
+        self._last()
 
-        Called when the provider has answered, the window is sure to hold there, whatever the way
-        took; without it the window begins at the next `wait`.
-        """
-        self._report()
+    def _answered(self, notes: list[Callable[[], None]]) -> None:
+        for note in notes:
+            note()
+        notes.clear()
         # Only now: the reservation carries the report, and the slot a second later depends on it.
-        if self._lanes and self.parts_left:
+        if self._is_open and self._lanes and self.parts_left:
             self._lanes[0].fill_ahead(self.parts_left, urgent=self._urgent)
-
-    def _report(self) -> None:
-        for lane in self._lanes:
-            lane.report()
 
     async def _is_due(self) -> bool:
         """Wait for one slot of every limit; False when some had to be moved."""
@@ -215,3 +213,7 @@ class Permit:
             if not lane.slots:
                 await lane.fill(count, apart, urgent=self._urgent)
             narrow = lane
+
+
+def _nothing() -> None:
+    """No part yet."""
