@@ -4,7 +4,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from services.messaging.consumer.decoding import Reader, endpoint_reader, words_of
+from libs.endpoint_values import Reader, endpoint_reader
+from services.messaging.consumer.decoding import words_of
 from services.messaging.domain.ledger import Reason
 from services.messaging.domain.rendering import RenderingFailed
 from services.messaging.domain.work import Words

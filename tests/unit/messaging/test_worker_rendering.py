@@ -9,7 +9,8 @@ from touchpoint.common.v1 import channel_pb2
 from touchpoint.endpoints.v1 import endpoint_pb2
 from touchpoint.messaging.v1 import message_pb2
 
-from services.messaging.consumer.decoding import endpoint_reader, recipients_of, words_of, work_of
+from libs.endpoint_values import endpoint_reader
+from services.messaging.consumer.decoding import recipients_of, words_of, work_of
 from services.messaging.domain.ledger import Reason
 from services.messaging.domain.rendering import Content, Rendered, RenderingFailed, Source, Values
 
