@@ -68,7 +68,7 @@ async def sandbox(**changes: Any) -> AsyncIterator[Sandbox]:
         yield Sandbox(ports, http)
 
 
-async def eventually(check: Callable[[], Awaitable[T | None]], seconds: float = 10) -> T:
+async def eventually(check: Callable[[], Awaitable[T | None]], seconds: float = 30) -> T:
     """The first true value of `check`, asked every 20 ms until the deadline."""
     async with asyncio.timeout(seconds):
         while True:
