@@ -15,8 +15,9 @@ from libs.smpp.client import Account
 from libs.smpp.session import Limits
 from services.messaging.adapters.inbound_mail import InboundMail
 from services.messaging.adapters.null import NullAdapter
-from services.messaging.adapters.smpp import Ears, SmppAdapter, account_key
+from services.messaging.adapters.smpp import Ears, SmppAdapter
 from services.messaging.adapters.smtp import MailServer, SmtpAdapter
+from services.messaging.domain.accounts import account_key
 from services.messaging.domain.ledger import Reason
 from services.messaging.domain.mime import Mail, Skeleton
 from services.messaging.domain.outbound import (

@@ -1,5 +1,6 @@
 """What the worker tests share: an application that sends, and eyes on what becomes of it."""
 
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -44,6 +45,7 @@ class Desk:
     database: Database
     publisher: Publisher
     app_id: str = field(default_factory=new_id)
+    number: str = field(default_factory=lambda: f"+1555{random.randrange(10**7):07d}")
 
     def __post_init__(self) -> None:
         self.ledger = LedgerStore(self.database)
@@ -67,7 +69,7 @@ class Desk:
 
     async def open_sms(self, box: Sandbox, **changes: Any) -> None:
         smpp = Smpp("127.0.0.1", box.ports.smpp, "sandbox", "sandbox")
-        channel = SmsChannel(enabled=True, origination_number="+15550001", smpp=smpp)
+        channel = SmsChannel(enabled=True, origination_number=self.number, smpp=smpp)
         await self.channels.save_sms(self.app_id, replace(channel, **changes), now())
 
     async def frame(self, channel_type: str = "EMAIL", **changes: Any) -> Frame:

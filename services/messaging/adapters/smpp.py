@@ -8,7 +8,6 @@ from typing import Final
 
 from libs.bus.connection import pause
 from libs.chassis.logging import get_logger
-from libs.ids import derived_id
 from libs.smpp.client import Account, Client
 from libs.smpp.codes import REGISTERED_ALWAYS, CommandStatus
 from libs.smpp.pdu import DeliverSm, SubmitSm, SubmitSmResp
@@ -16,6 +15,7 @@ from libs.smpp.segments import submits
 from libs.smpp.session import Limits, SessionError
 from services.messaging.adapters.smpp_inbound import Assembly, inbound_of, receipt_of
 from services.messaging.adapters.smpp_statuses import refused
+from services.messaging.domain.accounts import account_key
 from services.messaging.domain.ledger import Reason
 from services.messaging.domain.outbound import (
     Answered,
@@ -33,7 +33,6 @@ READY_SECONDS: Final = 1.0
 PART_ATTEMPTS: Final = 4
 PART_PAUSE_SECONDS: Final = 0.5
 SHORT_CODE_DIGITS: Final = 8
-_KEY_DIGITS: Final = 12
 # India (spec 7.11): the optional parameters that carriers there agreed on.
 _TAG_ENTITY: Final = 0x1400
 _TAG_TEMPLATE: Final = 0x1401
@@ -71,10 +70,18 @@ class SmppAdapter:
         self._assembly = Assembly()
         self._client: Client | None = None
         self._bound = asyncio.Event()
+        self._running = asyncio.Lock()
         self._reference = random.randrange(256)
 
     async def run(self) -> None:
-        """Bind, and bind again with growing pauses whenever the link ends, until cancelled."""
+        """Bind, and bind again with growing pauses whenever the link ends, until cancelled.
+
+        One run at a time: the next begins when the one before has unbound.
+        """
+        async with self._running:
+            await self._run()
+
+    async def _run(self) -> None:
         attempt = 0
         while True:
             try:
@@ -165,14 +172,10 @@ class SmppAdapter:
             return CommandStatus.ESME_ROK if is_taken else CommandStatus.ESME_RX_T_APPN
         whole = self._assembly.add(message)
         if whole is not None:
-            await self._ears.on_inbound(inbound_of(message, whole))
+            inbound = replace(inbound_of(message, whole), account=self._account_key)
+            await self._ears.on_inbound(inbound)
             self._assembly.done(message)
         return CommandStatus.ESME_ROK
-
-
-def account_key(host: str, port: int, system_id: str) -> str:
-    """Twelve digits for an account: its message ids are unique in it, over all of its links."""
-    return derived_id("smpp", f"{host.lower()}:{port}/{system_id}")[:_KEY_DIGITS]
 
 
 def source_kind(source: str) -> tuple[int, int]:

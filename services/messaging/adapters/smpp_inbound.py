@@ -78,8 +78,9 @@ def inbound_of(message: DeliverSm, text: str) -> InboundSms:
     """The text of a person. The id is that of its words and numbers within the same minute."""
     sender = _number(message.source_addr, message.source_addr_ton)
     minute = str(int(time.time()) // 60)
-    inbound_id = derived_id("inbound", sender, message.destination_addr, text, minute)
-    return InboundSms(inbound_id, sender, message.destination_addr, text)
+    to = _number(message.destination_addr, message.dest_addr_ton)
+    inbound_id = derived_id("inbound", sender, to, text, minute)
+    return InboundSms(inbound_id, sender, to, text)
 
 
 def _number(address: str, ton: int) -> str:

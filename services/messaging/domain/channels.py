@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Final
 
 from libs.errors import Violations
-from services.messaging.domain.limits import Limit
 from services.messaging.domain.recipients import EMAIL, SMS, address_fault, domain_fault
 
 ACCOUNT_SMS_RATE: Final = 20
@@ -179,25 +178,6 @@ def is_sender_id(sender_id: str) -> bool:
 def is_origination_number(number: str) -> bool:
     """Whether it is a phone number or a short code."""
     return bool(_SHORT_CODE.fullmatch(number)) or not address_fault(SMS, number)
-
-
-def sms_limit(app_id: str, parts_per_second: int, account_rate: int) -> Limit:
-    """The limit text messages of a channel pass: its own rate, else the installation's.
-
-    A channel with a rate of its own has a provider's account of its own.
-    """
-    if parts_per_second:
-        return Limit(f"sms/{app_id}", parts_per_second)
-    return Limit("sms/account", account_rate)
-
-
-def admission_limit(limit: Limit) -> Limit:
-    """The limit that decides which direct sends are THROTTLED.
-
-    It has a bucket of its own: queued sends wait in the other one, and must not make a direct
-    send wait or be refused.
-    """
-    return Limit(f"{limit.key}/direct", limit.count, limit.window_seconds)
 
 
 def _check_server(found: Violations, name: str, host: str, port: int) -> None:

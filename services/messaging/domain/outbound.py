@@ -54,12 +54,16 @@ class Adapter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InboundSms:
-    """A text of a person to a number of ours; `inbound_id` is the same when it comes again."""
+    """A text of a person to a number of ours; `inbound_id` is the same when it comes again.
+
+    `account` is the key of the account on whose links it came.
+    """
 
     inbound_id: str
     sender: str
     to: str
     text: str
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

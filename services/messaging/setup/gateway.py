@@ -40,6 +40,7 @@ from services.messaging.servicer.channels import ChannelsServicer
 from services.messaging.servicer.direct import DirectSends
 from services.messaging.servicer.dispatch import DispatchServicer
 from services.messaging.servicer.messaging import MessagingServicer
+from services.messaging.setup.provider import own_account
 from services.messaging.store.batches import BatchStore
 from services.messaging.store.channels import ChannelStore
 from services.messaging.store.contents import ContentStore
@@ -99,13 +100,13 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
     suppressions = SuppressionStore(database)
     channels = ChannelStore(database, Vault(settings.master_key.get_secret_value()))
     submission = Submission(ledger, batches, ways.outbox)
-    rate = settings.account_sms_rate
+    own = own_account(settings)
     stores = Stores(dispatches, contents, ledger, channels)
     refusals = Refusals(ways.events)
-    dispatching = Dispatching(stores, submission, refusals, ways.outbox, rate)
+    dispatching = Dispatching(stores, submission, refusals, ways.outbox, own)
     pacer = Pacer(LimitStore(database))
     lists = Lists(suppressions, channels)
-    sender = DirectSender(submission, contents, lists, pacer, clock, rate)
+    sender = DirectSender(submission, contents, lists, pacer, clock, own)
     requests = RequestStore(database)
     delivers = settings.email_delivered_on_acceptance
     resolution = Resolution(ledger, ways.events, delivers=delivers)

@@ -2,6 +2,8 @@
 
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from libs.chassis.listen import split_address
 from libs.chassis.logging import get_logger
@@ -13,22 +15,28 @@ from services.messaging.adapters.null import NullAdapter
 from services.messaging.adapters.smpp import Ears, SmppAdapter
 from services.messaging.adapters.smtp import MailServer, SmtpAdapter
 from services.messaging.config import Settings
+from services.messaging.domain.accounts import OwnAccount, account_key, sms_limits
 from services.messaging.domain.channels import (
     EmailChannel,
     SmsChannel,
     connections_of,
-    sms_limit,
     window_of,
 )
 from services.messaging.domain.limits import Limit
-from services.messaging.domain.outbound import InboundSms
 from services.messaging.domain.recipients import EMAIL
 from services.messaging.store.channels import ChannelStore
 from services.messaging.usecases.inbound import InboundTexts
 from services.messaging.usecases.providers import KeptAdapter, Provider
 from services.messaging.usecases.receipts import Receipts
 
+_LinkKey = tuple[Account, bool, int]
 Open = Callable[[str, int], Awaitable[Provider | None]]
+
+
+def own_account(settings: Settings) -> OwnAccount:
+    """The installation's own account at its SMS centre."""
+    host, port = split_address(settings.smpp_addr)
+    return OwnAccount(account_key(host, port, settings.smpp_system_id), settings.account_sms_rate)
 
 
 class ProviderFactory:
@@ -45,6 +53,8 @@ class ProviderFactory:
         self._channels = channels
         self._receipts = receipts
         self._inbound = inbound
+        self._own_account = own_account(settings)
+        self._links: WeakValueDictionary[_LinkKey, SmppAdapter] = WeakValueDictionary()
 
     def of(self, channel_type: str) -> Open:
         """The function that opens providers of a channel."""
@@ -71,9 +81,8 @@ class ProviderFactory:
             return None
         if channel is None or not channel.enabled:
             return None
-        account_rate = self._settings.account_sms_rate
-        limits = (sms_limit(app_id, channel.parts_per_second, account_rate),)
-        return Provider(version, channel, self._sms_adapter(app_id, channel), limits)
+        limits = sms_limits(app_id, channel, self._own_account)
+        return Provider(version, channel, self._sms_adapter(channel), limits)
 
     def _mail_adapter(self, channel: EmailChannel) -> KeptAdapter:
         if self._settings.null_provider:
@@ -96,20 +105,21 @@ class ProviderFactory:
         )
         return SmtpAdapter(server)
 
-    def _sms_adapter(self, app_id: str, channel: SmsChannel) -> KeptAdapter:
+    def _sms_adapter(self, channel: SmsChannel) -> KeptAdapter:
         if self._settings.null_provider:
             return NullAdapter()
-        smpp = channel.smpp
-
-        async def on_inbound(inbound: InboundSms) -> None:
-            await self._inbound.hear(app_id, channel, inbound)
-
-        return SmppAdapter(
-            self._account(channel),
-            Ears(self._receipts.sms, on_inbound),
-            Limits(window=window_of(smpp.window)),
-            self._settings.provider_timeout_seconds,
-        )
+        # One link for all who send over an account with the same settings: centres allow few.
+        account, window = self._account(channel), window_of(channel.smpp.window)
+        key = (replace(account, ssl=None), channel.smpp.tls, window)
+        link = self._links.get(key)
+        if link is None:
+            link = self._links[key] = SmppAdapter(
+                account,
+                Ears(self._receipts.sms, self._inbound.hear),
+                Limits(window=window),
+                self._settings.provider_timeout_seconds,
+            )
+        return link
 
     def _account(self, channel: SmsChannel) -> Account:
         smpp = channel.smpp

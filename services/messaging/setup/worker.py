@@ -11,7 +11,7 @@ from libs.bus.topology import ANALYTICS_EVENTS, EVENTS, LANES, MESSAGES, message
 from libs.chassis.listen import split_address
 from libs.chassis.run import Background, Parts
 from libs.clock import SystemClock
-from libs.mongo.client import Database, open_database
+from libs.mongo.client import open_database
 from libs.mongo.migrations import check_schema
 from libs.vault import Vault
 from services.messaging.adapters.inbound_mail import InboundMail
@@ -26,7 +26,7 @@ from services.messaging.consumer.tools import Policy, Tools
 from services.messaging.consumer.worker import Worker
 from services.messaging.domain.recipients import EMAIL, SMS
 from services.messaging.migrations import MIGRATIONS
-from services.messaging.setup.provider import ProviderFactory
+from services.messaging.setup.provider import ProviderFactory, own_account
 from services.messaging.store.batches import BatchStore
 from services.messaging.store.channels import ChannelStore
 from services.messaging.store.contents import ContentStore
@@ -36,6 +36,7 @@ from services.messaging.store.limits import LimitStore
 from services.messaging.store.providers import ProviderStore
 from services.messaging.store.schema import prepare
 from services.messaging.store.suppressions import SuppressionStore
+from services.messaging.usecases.addressees import Addressees
 from services.messaging.usecases.controls import Controls
 from services.messaging.usecases.inbound import InboundTexts
 from services.messaging.usecases.lookout import Lookout
@@ -65,14 +66,18 @@ async def setup(settings: Settings, stack: AsyncExitStack, channel: str) -> Part
     receipts = Receipts(ledger, suppressions, events, clock)
     contents = ContentStore(database)
     submission = Submission(ledger, BatchStore(database), outbox)
-    inbound = InboundTexts(suppressions, contents, submission, events, clock)
+    vault = Vault(settings.master_key.get_secret_value())
+    channels = ChannelStore(database, vault)
+    addressees = Addressees(channels, ledger, own_account(settings))
+    inbound = InboundTexts(suppressions, contents, submission, events, addressees, clock)
+    factory = ProviderFactory(settings, channels, receipts, inbound)
     tools = Tools(
         ledger,
         suppressions,
         Lookout(suppressions),
         Contents(contents),
         Controls(DispatchStore(database)),
-        _providers(settings, database, channel_type, receipts, inbound),
+        Providers(partial(ProviderStore(database).enabled, channel_type), factory.of(channel_type)),
         Pacer(LimitStore(database)),
         events,
         ClaimGate(MOST_CLAIMED, _RESERVED[channel_type]),
@@ -94,19 +99,6 @@ async def _publishers(
     events = await open_publisher(url, EVENTS, f"{name}-events", stack, (ANALYTICS_EVENTS,))
     replies = await open_publisher(url, MESSAGES, f"{name}-replies", stack, lanes)
     return EventPublisher(events), Outbox(replies)
-
-
-def _providers(
-    settings: Settings,
-    database: Database,
-    channel_type: str,
-    receipts: Receipts,
-    inbound: InboundTexts,
-) -> Providers:
-    vault = Vault(settings.master_key.get_secret_value())
-    factory = ProviderFactory(settings, ChannelStore(database, vault), receipts, inbound)
-    enabled = partial(ProviderStore(database).enabled, channel_type)
-    return Providers(enabled, factory.of(channel_type))
 
 
 def _policy(settings: Settings) -> Policy:

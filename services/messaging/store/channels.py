@@ -10,6 +10,7 @@ from pymongo import ReturnDocument
 from libs.mongo.client import Database, Document
 from libs.mongo.indexes import Index, Indexes
 from libs.vault import Vault
+from services.messaging.domain.accounts import Sender
 from services.messaging.domain.channels import (
     ChannelStatus,
     Dkim,
@@ -65,6 +66,14 @@ class ChannelStore:
         """The SMS channel with its secrets; None when it is not set up."""
         found = await self._configured(app_id, SMS)
         return None if found is None else _sms(found["settings"], self._opened(found))
+
+    async def sms_senders(self) -> list[Sender]:
+        """Every application that texts, without secrets; those set up first come first."""
+        found = self._channels.find(
+            {"channel_type": SMS, "enabled": True, "settings": {"$exists": True}}
+        )
+        documents = await found.sort([("create_time", 1), ("_id", 1)]).to_list(None)
+        return [Sender(one["app_id"], _sms(one["settings"], {})) for one in documents]
 
     async def save_email(
         self, app_id: str, channel: EmailChannel, now: datetime

@@ -9,7 +9,7 @@ from typing import Final
 from libs.clock import Clock
 from libs.smpp.gsm import count_parts
 from services.messaging.clients.outbox import Cuts, Frame, Recipient, content_id
-from services.messaging.domain.channels import admission_limit, sms_limit
+from services.messaging.domain.accounts import OwnAccount, admission_limits, sms_limits
 from services.messaging.domain.direct import (
     DeliveryStatus,
     Gates,
@@ -80,14 +80,14 @@ class DirectSender:
         lists: Lists,
         pacer: Pacer,
         clock: Clock,
-        account_rate: int,
+        own_account: OwnAccount,
     ) -> None:
         self._submission = submission
         self._contents = contents
         self._lists = lists
         self._pacer = pacer
         self._clock = clock
-        self._account_rate = account_rate
+        self._own_account = own_account
 
     async def send(
         self, call: DirectCall, targets: Sequence[Target], recipients: Sequence[Recipient]
@@ -136,16 +136,16 @@ class DirectSender:
             return {}
         parts = [_parts(call, targets[place]) for place in texts]
         channel = await self._lists.channels.shown_sms(call.app_id)
-        rate = channel[1].parts_per_second if channel else 0
-        limit = admission_limit(sms_limit(call.app_id, rate, self._account_rate))
+        limits = sms_limits(call.app_id, channel[1] if channel else None, self._own_account)
         try:
-            admission = await self._pacer.try_acquire([limit], sum(parts))
+            admission = await self._pacer.try_acquire(admission_limits(limits), sum(parts))
         except LimiterUnavailable:
             return dict.fromkeys(texts, temporary("the limiter does not answer; try again"))
         seconds = admission.retry_after_us / US
+        rate = min(one.count for one in limits)
         refused = Result(
             DeliveryStatus.THROTTLED,
-            f"above {limit.count} message parts a second; try again in {seconds:.1f} s",
+            f"above {rate} message parts a second; try again in {seconds:.1f} s",
         )
         fits = admitted(parts, admission.granted)
         return {place: refused for place, fit in zip(texts, fits, strict=True) if not fit}

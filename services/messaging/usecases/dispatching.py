@@ -9,8 +9,8 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from services.messaging.clients.outbox import Cuts, Outbox
+from services.messaging.domain.accounts import OwnAccount, sms_limits
 from services.messaging.domain.batches import routing_key
-from services.messaging.domain.channels import sms_limit
 from services.messaging.domain.dispatch import CONTENT_KEPT, Control, Dispatch, seconds_left
 from services.messaging.domain.ledger import FINAL
 from services.messaging.domain.recipients import EMAIL, SMS
@@ -54,13 +54,13 @@ class Dispatching:
         submission: Submission,
         refusals: Refusals,
         outbox: Outbox,
-        account_rate: int,
+        own_account: OwnAccount,
     ) -> None:
         self._stores = stores
         self._refusals = refusals
         self._submission = submission
         self._outbox = outbox
-        self._account_rate = account_rate
+        self._own_account = own_account
         self._standings: dict[str, tuple[float, Standing]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -126,8 +126,8 @@ class Dispatching:
         sms, email = await asyncio.gather(
             self._stores.channels.shown_sms(app_id), self._stores.channels.shown_email(app_id)
         )
-        limit = sms_limit(app_id, sms[1].parts_per_second if sms else 0, self._account_rate)
-        rates = {SMS: [limit.rate_per_second], EMAIL: []}
+        limits_of_texts = sms_limits(app_id, sms[1] if sms else None, self._own_account)
+        rates = {SMS: [one.rate_per_second for one in limits_of_texts], EMAIL: []}
         if email and email[1].messages_per_second:
             rates[EMAIL].append(float(email[1].messages_per_second))
         for limits in rates.values():

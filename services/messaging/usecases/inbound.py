@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from libs.chassis.logging import get_logger
 from libs.clock import Clock
 from services.messaging.clients.events import EventPublisher
 from services.messaging.clients.outbox import Cuts, Frame, content_id
 from services.messaging.clients.replies import reply_content, reply_recipient
-from services.messaging.domain.channels import SmsChannel
+from services.messaging.domain.accounts import Sender
 from services.messaging.domain.happenings import Happening, country_of
 from services.messaging.domain.keywords import Keyword, keyword_of, reply_dispatch, reply_to
 from services.messaging.domain.ledger import Origin
@@ -15,6 +16,7 @@ from services.messaging.domain.outbound import InboundSms
 from services.messaging.domain.outcomes import SMS, TRANSACTIONAL
 from services.messaging.store.contents import ContentStore
 from services.messaging.store.suppressions import STOP_KEYWORD, Suppression, SuppressionStore
+from services.messaging.usecases.addressees import Addressees
 from services.messaging.usecases.submission import Submission
 
 REPLY_LIFETIME: Final = timedelta(hours=1)
@@ -31,16 +33,18 @@ class InboundTexts:
         contents: ContentStore,
         submission: Submission,
         events: EventPublisher,
+        addressees: Addressees,
         clock: Clock,
     ) -> None:
         self._suppressions = suppressions
         self._contents = contents
         self._submission = submission
         self._events = events
+        self._addressees = addressees
         self._clock = clock
 
-    async def hear(self, app_id: str, channel: SmsChannel, inbound: InboundSms) -> None:
-        """Act on a text from the link of an application. Raises when it must come again."""
+    async def hear(self, inbound: InboundSms) -> None:
+        """Act on a text. Raises when it must come again."""
         now = self._clock.now()
         keyword = keyword_of(inbound.text)
         if keyword is Keyword.STOP:
@@ -48,19 +52,18 @@ class InboundTexts:
             await self._suppressions.suppress([entry])
         elif keyword is Keyword.START:
             await self._suppressions.restart(SMS, inbound.sender)
+        meant = await self._addressees.of(inbound)
+        if meant is None:
+            get_logger().warning("inbound_text_of_nobody", to=inbound.to)
+            return
         if keyword is not None:
-            await self._reply(app_id, keyword, channel, inbound, now)
-        await self._tell(app_id, keyword, inbound, now)
+            await self._reply(meant, keyword, inbound, now)
+        await self._tell(meant.app_id, keyword, inbound, now)
 
     async def _reply(
-        self,
-        app_id: str,
-        keyword: Keyword,
-        channel: SmsChannel,
-        inbound: InboundSms,
-        now: datetime,
+        self, meant: Sender, keyword: Keyword, inbound: InboundSms, now: datetime
     ) -> None:
-        replies = channel.replies
+        app_id, replies = meant.app_id, meant.channel.replies
         custom = {
             Keyword.STOP: replies.stop,
             Keyword.HELP: replies.help,

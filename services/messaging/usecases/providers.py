@@ -45,19 +45,19 @@ class Providers:
     def __init__(self, enabled: Enabled, open_provider: Open) -> None:
         self._enabled = enabled
         self._open = open_provider
-        self._kept: dict[str, tuple[Provider, asyncio.Task[None]]] = {}
+        self._kept: dict[str, Provider] = {}
+        # Applications that send over one account share an adapter, and so its link.
+        self._links: dict[KeptAdapter, asyncio.Task[None]] = {}
         self._opening = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None
         self._started = asyncio.Event()
 
     async def of(self, app_id: str) -> Provider | None:
         """The provider of an application; None when its channel is off or not set up."""
-        kept = self._kept.get(app_id)
-        if kept is None:
+        if app_id not in self._kept:
             await self._started.wait()
             await self._look(app_id)
-            kept = self._kept.get(app_id)
-        return None if kept is None else kept[0]
+        return self._kept.get(app_id)
 
     async def run(self) -> None:
         """Keep links to the providers of every enabled channel until cancelled."""
@@ -79,20 +79,29 @@ class Providers:
     async def _look(self, app_id: str) -> None:
         async with self._opening:
             enabled = await self._enabled(app_id)
-            looked_at = [app_id] if app_id else [*self._kept]
-            for known in looked_at:
-                kept = self._kept.get(known)
-                if kept is not None and kept[0].version != enabled.get(known):
-                    self._kept.pop(known)[1].cancel()
+            for known in [app_id] if app_id else [*self._kept]:
+                if known not in enabled:
+                    self._kept.pop(known, None)
             for wanted, version in enabled.items():
-                if wanted not in self._kept:
-                    await self._add(wanted, version)
+                kept = self._kept.get(wanted)
+                if kept is None or kept.version != version:
+                    await self._replace(wanted, version)
+            self._end_unused()
 
-    async def _add(self, app_id: str, version: int) -> None:
+    async def _replace(self, app_id: str, version: int) -> None:
+        # The new one first: where both use one link, that stays up.
         provider = await self._open(app_id, version)
         if provider is None or self._group is None:
+            self._kept.pop(app_id, None)
             return
-        self._kept[app_id] = (provider, self._group.create_task(_kept(provider.adapter)))
+        self._kept[app_id] = provider
+        if provider.adapter not in self._links:
+            self._links[provider.adapter] = self._group.create_task(_kept(provider.adapter))
+
+    def _end_unused(self) -> None:
+        used = {provider.adapter for provider in self._kept.values()}
+        for adapter in [one for one in self._links if one not in used]:
+            self._links.pop(adapter).cancel()
 
 
 async def _kept(adapter: KeptAdapter) -> None:

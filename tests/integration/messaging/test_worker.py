@@ -271,7 +271,7 @@ async def test_texts_are_sent_and_their_receipts_applied(
     assert found["_SMS.FAILURE"]["record_status"] == "UNREACHABLE"
     assert found["_SMS.SUCCESS"]["record_status"] == "DELIVERED"
     assert found["_SMS.BUFFERED"]["number_of_message_parts"] == "3"
-    assert found["_SMS.SUCCESS"]["origination_phone_number"] == "+15550001"
+    assert found["_SMS.SUCCESS"]["origination_phone_number"] == desk.number
     assert found["_SMS.SUCCESS"]["iso_country_code"] == "DE"
 
 
@@ -298,17 +298,17 @@ async def test_stop_help_and_start(desk: Desk, box: Sandbox, events: Events, wor
     person = number()
     # The link is there once a text went out over it.
     await settled(desk, await desk.send(await desk.frame("SMS"), [person]), State.DELIVERED)
-    await box.inbound(person, "+15550001", "Stop.")
+    await box.inbound(person, desk.number, "Stop.")
     await heard(box, person, "unsubscribed")
     stopped = await desk.send(await desk.frame("SMS"), [person])
     await settled(desk, stopped, State.SKIPPED)
     assert (await desk.rows(stopped))[0].reason is Reason.OPT_OUT
-    await box.inbound(person, "+15550001", "HELP")
+    await box.inbound(person, desk.number, "HELP")
     await heard(box, person, "Call us")
-    await box.inbound(person, "+15550001", "start")
+    await box.inbound(person, desk.number, "start")
     await heard(box, person, "subscribed again")
     await settled(desk, await desk.send(await desk.frame("SMS"), [person]), State.DELIVERED)
-    await box.inbound(person, "+15550001", "stopping by later")
+    await box.inbound(person, desk.number, "stopping by later")
 
     async def received() -> bool:
         return events.ids(desk.app_id)["_SMS.RECEIVED"] == 4
@@ -317,7 +317,50 @@ async def test_stop_help_and_start(desk: Desk, box: Sandbox, events: Events, wor
     assert events.ids(desk.app_id)["_SMS.OPTOUT"] == 1
     texts = [message["body"] for message in await box.messages("SMS", person)]
     assert len(texts) == 5
-    assert {message["from"] for message in await box.messages("SMS", person)} == {"+15550001"}
+    assert {message["from"] for message in await box.messages("SMS", person)} == {desk.number}
+
+
+async def test_a_text_is_the_one_applications_whose_number_it_names(
+    desk: Desk, box: Sandbox, events: Events, workers: None
+) -> None:
+    """Two applications send over one account: its links say nothing about whom a text is for."""
+    other = Desk(desk.database, desk.publisher)
+    for one, answer in ((desk, "Call us"), (other, "Write to us")):
+        await one.open_sms(box, parts_per_second=100, replies=Replies(help=answer))
+        await settled(one, await one.send(await one.frame("SMS"), [number()]), State.DELIVERED)
+    mine, others = people_with_phones(3), people_with_phones(3)
+    for person in mine:
+        await box.inbound(person, desk.number, "Help")
+    for person in others:
+        await box.inbound(person, other.number, "Help")
+    for person in mine:
+        await heard(box, person, "Call us")
+    for person in others:
+        await heard(box, person, "Write to us")
+    await counted(events, desk, SMS_BUFFERED=4, SMS_SUCCESS=4, SMS_RECEIVED=3, campaign_send=1)
+    await counted(events, other, SMS_BUFFERED=4, SMS_SUCCESS=4, SMS_RECEIVED=3, campaign_send=1)
+    await desk.database["channels"].delete_many({"app_id": other.app_id})
+
+
+async def test_a_shared_number_answers_for_the_one_that_wrote_last(
+    desk: Desk, box: Sandbox, events: Events, workers: None
+) -> None:
+    other = Desk(desk.database, desk.publisher, number=desk.number)
+    person = number()
+    for one, answer in ((desk, "Call us"), (other, "Write to us")):
+        await one.open_sms(box, parts_per_second=100, replies=Replies(help=answer))
+        await settled(one, await one.send(await one.frame("SMS"), [person]), State.DELIVERED)
+    await box.inbound(person, desk.number, "Help")
+    await heard(box, person, "Write to us")
+    # Nobody wrote to this one: the application that has had the number longest is meant.
+    stranger = number()
+    await box.inbound(stranger, desk.number, "Help")
+    await heard(box, stranger, "Call us")
+    await desk.database["channels"].delete_many({"app_id": other.app_id})
+
+
+def people_with_phones(count: int) -> list[str]:
+    return [number() for _ in range(count)]
 
 
 async def heard(box: Sandbox, person: str, words: str) -> None:

@@ -11,12 +11,10 @@ from services.messaging.domain.channels import (
     Smpp,
     SmsChannel,
     Smtp,
-    admission_limit,
     check_email,
     check_sms,
     is_origination_number,
     is_sender_id,
-    sms_limit,
 )
 from services.messaging.domain.recipients import EMAIL, SMS, address_fault, normalized
 
@@ -147,11 +145,3 @@ def test_senders() -> None:
     assert is_origination_number("12345")
     assert is_origination_number("+12065550100")
     assert not is_origination_number("12")
-
-
-def test_admission_has_a_bucket_of_its_own() -> None:
-    assert sms_limit("app", 0, 20).key == "sms/account"
-    assert (sms_limit("app", 7, 20).key, sms_limit("app", 7, 20).count) == ("sms/app", 7)
-    sends = sms_limit("app", 0, 20)
-    assert admission_limit(sends).key != sends.key
-    assert admission_limit(sends).count == sends.count

@@ -8,6 +8,7 @@ from bson import MaxKey, MinKey
 
 from libs.mongo.client import Database, Document
 from services.messaging.domain.ledger import Reason, Row, State
+from services.messaging.domain.recipients import SMS
 from services.messaging.store.ledger.rows import row_from_document
 
 _KEYS: Final = ("dispatch_id", "state", "reason", "channel_type", "treatment_id", "_id")
@@ -46,6 +47,15 @@ class QuestionStore:
         """One message of the application."""
         found = await self._messages.find_one({"_id": message_id, "app_id": app_id})
         return None if found is None else row_from_document(found)
+
+    async def last_texter(self, address: str, app_ids: Sequence[str]) -> str:
+        """Which of the applications wrote to a number last; empty when none of them did."""
+        found = self._messages.find(
+            {"channel_type": SMS, "address": address, "app_id": {"$in": list(app_ids)}},
+            {"app_id": 1},
+        )
+        newest = await found.sort("create_time", -1).limit(1).to_list(1)
+        return newest[0]["app_id"] if newest else ""
 
     async def counts(self, dispatch_id: str) -> list[Count]:
         """How many messages of a dispatch stand alike; read from the index alone."""

@@ -37,6 +37,12 @@ INDEXES: Final[Indexes] = {
             (("provider_ids", 1),),
             partial={"provider_ids": {"$exists": True}},
         ),
+        # Partial: mails are never asked for by address.
+        Index(
+            "messages_texted",
+            (("address", 1), ("create_time", -1)),
+            partial={"channel_type": "SMS"},
+        ),
     )
 }
 _DUPLICATE_KEY: Final = 11000

@@ -280,7 +280,9 @@ class SmsChannel(_message.Message):
     origination_number: _builtins.str
     """Number or short code of messages that name none."""
     parts_per_second: _builtins.int
-    """Message parts a second; 0 means the account's rate (20)."""
+    """Message parts a second. Beside a server: what the account there may send, over all who share it. Without one: the
+    application's share of the installation's account. 0 means the installation's rate (20).
+    """
     @_builtins.property
     def status(self) -> Global___ChannelStatus:
         """Output only."""
