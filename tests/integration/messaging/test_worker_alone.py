@@ -177,12 +177,15 @@ async def test_outcomes_survive_a_database_that_is_away(
     async with worker(given, "email"):
         ids = await desk.send(await desk.frame(), people(40))
 
-        async def claimed() -> bool:
-            return (await desk.states(ids))["CLAIMED"] > 0
+        async def claimed() -> int:
+            return (await desk.states(ids))["CLAIMED"]
 
-        await eventually(claimed, 60)
+        async def arrived() -> bool:
+            return sum((await box.counts("EMAIL")).values()) >= count
+
+        count = await eventually(claimed, 60)
         await asyncio.to_thread(database.kill)
-        await asyncio.sleep(2.0)  # long enough for the provider's answers to come
+        await eventually(arrived, 60)
         await asyncio.to_thread(database.start)
         await box.behave()
 
