@@ -47,7 +47,7 @@ class BatchRun:
         self._work = work_of(batch)
         self._is_reply = is_keyword_reply(self._work.dispatch_id, self._work.trace_id)
         self._telling = Telling(tools, self._work)
-        self._windows = Windows(tools, self._work, urgent=urgent)
+        self._windows = Windows(tools, self._work)
         self._left: deque[Recipient] = deque()
         self._made: list[Composed] = []  # the next window, made while the last one was claimed
 

@@ -38,10 +38,9 @@ class Sent:
 class Windows:
     """The windows of one batch, one after the other."""
 
-    def __init__(self, tools: Tools, work: Work, *, urgent: bool) -> None:
+    def __init__(self, tools: Tools, work: Work) -> None:
         self._tools = tools
         self._work = work
-        self._urgent = urgent
         self._held: list[Outcome] = []
         self._token = ""
         self._begun_at = asyncio.get_running_loop().time()
@@ -115,8 +114,6 @@ class Windows:
         provider: Provider,
     ) -> list[Answer]:
         pacer = self._tools.pacer
-        # Not `urgent`: slots that pass queued ones were seen to make 21 parts in a second. The
-        # transactional lane has places of its own, so its parts wait for a slot, not for a queue.
         async with pacer.acquire(limits, parts) as permit:
             return await provider.adapter.send(messages, self._turn(permit, limits))
 

@@ -53,7 +53,7 @@ def reserve(bucket: Bucket, now_us: int, ask: Ask, limit: Limit) -> tuple[Bucket
     ids: list[int] = []
     for _ in range(-(-wanted // limit.unit)):
         at = next_entry(bucket, now_us, ask if ats else replace(ask, apart_us=0), limit)
-        horizon = limit.horizon_us(urgent=ask.urgent)
+        horizon = limit.horizon_us
         if at > now_us + horizon:
             retry = 0 if slots or ats else at - horizon
             return _trimmed(bucket, limit), Reservation(
@@ -86,13 +86,11 @@ def next_entry(bucket: Bucket, now_us: int, ask: Ask, limit: Limit) -> int:
     """Return the earliest time for the next entry: a window after its predecessor, spread evenly.
 
     The step is even when the window stood empty before, and tight when there is something to
-    catch up with. An urgent entry is not spread, so it may come before entries granted earlier.
+    catch up with.
     """
     log = bucket.log
     free = (log[-limit.entries] if len(log) >= limit.entries else 0) + limit.window_us
     earliest = max(now_us + ask.lead_us, free)
-    if ask.urgent:
-        return earliest
     is_idle = free + limit.window_us // 2 < max(now_us, bucket.tail)
     step = limit.step_us if is_idle else limit.tight_us
     return max(earliest, bucket.tail + max(step, ask.apart_us * limit.unit))

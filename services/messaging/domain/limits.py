@@ -19,8 +19,10 @@ RESOLUTION = 200
 """Entries of a log for one window; above this many slots an entry stands for several."""
 LEASE_SECONDS = 0.1
 """Time worth of slots that one reservation takes: what a killed worker can lose."""
-HORIZON = 0.9
-"""Part of the window that ordinary reservations may reach ahead; urgent ones may use all of it."""
+HORIZON = 0.8
+"""Part of the window that reservations may reach ahead. Less than the window, so that a slot is
+promised only when the report of the one whose place it takes had time to come: a part may reach the
+provider after its grace, when the way there is slow."""
 CROWDED = 0.6
 """Part of the window reserved ahead beyond which leases are halved, so that reports of true times
 still come before the slots that depend on them are granted."""
@@ -93,9 +95,10 @@ class Limit:
         wanted = min(math.ceil(self.rate_per_second * LEASE_SECONDS), self.count // 4)
         return max(1, math.ceil(wanted / self.unit)) * self.unit
 
-    def horizon_us(self, *, urgent: bool) -> int:
+    @property
+    def horizon_us(self) -> int:
         """How far ahead of the server's clock slots are given out."""
-        return int(self.window_us * (1.0 if urgent else HORIZON))
+        return int(self.window_us * HORIZON)
 
 
 def limit_per_second(key: str, rate: float) -> Limit:
@@ -130,14 +133,12 @@ class Reservation:
 class Ask:
     """What a worker asks for: `count` slots from `lead_us` from now on, `apart_us` apart.
 
-    Urgent slots are not spread: all that the window has room for come at once. `settled` reports
-    used entries with the latest time at which they can have been used.
+    `settled` reports used entries with the latest time at which they can have been used.
     """
 
     count: int
     lead_us: int = 0
     apart_us: int = 0
-    urgent: bool = False
     settled: tuple[tuple[int, int], ...] = ()
 
 

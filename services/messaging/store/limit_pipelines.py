@@ -76,6 +76,11 @@ def release_pipeline(entries: Collection[int]) -> list[Document]:
     return [{"$set": {"log": {"$filter": {"input": "$log", "as": "e", "cond": is_used}}}}]
 
 
+def settle_pipeline(settled: Collection[tuple[int, int]]) -> list[Document]:
+    """Compute `settle`."""
+    return _settled(settled)
+
+
 def admit_pipeline(limit: Limit, count: int) -> list[Document]:
     """Compute `admit`; answers granted, at and wait."""
     step = admission_step_us(limit)
@@ -151,7 +156,7 @@ def _settled(settled: Collection[tuple[int, int]]) -> list[Document]:
 
 def _grown(limit: Limit, ask: Ask) -> Document:
     """Append one entry, or note when to retry, unless an earlier one was already refused."""
-    horizon = limit.horizon_us(urgent=ask.urgent)
+    horizon = limit.horizon_us
     refused = {"$mergeObjects": ["$$value", {"retry": {"$subtract": ["$$at", horizon]}}]}
     entry = _entry_id({"$ifNull": [{"$last": "$$value.log"}, 0]}, "$$at", limit)
     appended = {
@@ -181,14 +186,13 @@ def _next_entry(limit: Limit, ask: Ask) -> Document:
     """Compute `next_entry` on `$$value`."""
     predecessor = {"$arrayElemAt": ["$$value.log", -limit.entries]}
     free = {"$add": [{"$ifNull": [predecessor, 0]}, limit.window_us]}
-    earliest: list[Any] = [{"$add": ["$now", ask.lead_us]}, "$$free"]
-    if not ask.urgent:
-        latest = {"$max": ["$now", "$$value.tail"]}
-        is_idle = {"$lt": [{"$add": ["$$free", limit.window_us // 2]}, latest]}
-        is_first = {"$eq": [{"$size": "$$value.ats"}, 0]}
-        apart = {"$cond": [is_first, 0, ask.apart_us * limit.unit]}
-        step = {"$max": [{"$cond": [is_idle, limit.step_us, limit.tight_us]}, apart]}
-        earliest.append({"$add": ["$$value.tail", step]})
+    latest = {"$max": ["$now", "$$value.tail"]}
+    is_idle = {"$lt": [{"$add": ["$$free", limit.window_us // 2]}, latest]}
+    is_first = {"$eq": [{"$size": "$$value.ats"}, 0]}
+    apart = {"$cond": [is_first, 0, ask.apart_us * limit.unit]}
+    step = {"$max": [{"$cond": [is_idle, limit.step_us, limit.tight_us]}, apart]}
+    spread = {"$add": ["$$value.tail", step]}
+    earliest = [{"$add": ["$now", ask.lead_us]}, "$$free", spread]
     return {"$let": {"vars": {"free": free}, "in": {"$max": earliest}}}
 
 

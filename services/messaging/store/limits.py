@@ -27,6 +27,7 @@ from services.messaging.store.limit_pipelines import (
     move_pipeline,
     release_pipeline,
     reserve_pipeline,
+    settle_pipeline,
 )
 
 INDEXES = {
@@ -74,6 +75,11 @@ class LimitStore:
         """Give back entries of which no slot was used."""
         with _unavailable():
             await self._limits.update_one({"_id": limit.key}, release_pipeline(entries))
+
+    async def settle(self, limit: Limit, settled: Collection[tuple[int, int]]) -> None:
+        """Report used entries with the latest time at which they can have been used."""
+        with _unavailable():
+            await self._limits.update_one({"_id": limit.key}, settle_pipeline(settled))
 
     async def admit(self, limit: Limit, count: int) -> Admission:
         """Admit direct parts, as many as the window allows; see `domain.buckets.admit`."""

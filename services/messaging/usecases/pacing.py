@@ -37,21 +37,20 @@ class Pacer:
         # Permits end before their pacer and cancel what they started.
         await self._tasks.__aexit__(None, None, None)
 
-    def acquire(self, limits: Sequence[Limit], parts: int, *, urgent: bool = False) -> "Permit":
+    def acquire(self, limits: Sequence[Limit], parts: int) -> "Permit":
         """Return a permit for `parts` submissions that all of `limits` apply to.
 
-        `limits` go from the narrowest scope to the widest: run, number, account. Urgent permits
-        (the transactional lane) may come at once and before ordinary ones. Take one permit for
-        a batch: a permit for each message would cost one operation each.
+        `limits` go from the narrowest scope to the widest: run, number, account. Take one permit
+        for a batch: a permit for each message would cost one operation each.
         """
         lanes = [_Lane(self._source, self._tasks, limit) for limit in governing(limits)]
-        return Permit(lanes, parts, urgent=urgent)
+        return Permit(lanes, parts)
 
     async def try_acquire(self, limits: Sequence[Limit], parts: int) -> Admission:
         """Admit as many of `parts` direct parts as every limit has room for, without waiting.
 
-        The rest is THROTTLED. What is admitted is sent with an urgent permit, which takes its
-        slots from the same buckets as everything else. Raises LimiterUnavailable.
+        The rest is THROTTLED. What is admitted takes its slots from the same buckets as everything
+        else when it is sent. Raises LimiterUnavailable.
         """
         admitted: list[tuple[Limit, Admission]] = []
         granted, wait = parts, 0
@@ -76,17 +75,17 @@ class _Lane:
         self._whole: frozenset[int] = frozenset()
         self._ahead: asyncio.Task[deque[Slot]] | None = None
 
-    def fill_ahead(self, parts_left: int, *, urgent: bool) -> None:
+    def fill_ahead(self, parts_left: int) -> None:
         """Ask for the next slots while the last ones are used: a slow database delays nothing."""
         if self._ahead is None and len(self.slots) <= self.limit.lease // 2:
             count = min(self.limit.lease, parts_left - len(self.slots))
             if count > 0 and not self.source.is_crowded(self.limit):
-                reserved = self.source.reserve(self.limit, count, 0, urgent=urgent)
+                reserved = self.source.reserve(self.limit, count, 0)
                 self._ahead = self._tasks.create_task(reserved)
 
-    async def fill(self, count: int, apart_us: int, *, urgent: bool) -> None:
+    async def fill(self, count: int, apart_us: int) -> None:
         ahead, self._ahead = self._ahead, None
-        reserved = ahead or self.source.reserve(self.limit, count, apart_us, urgent=urgent)
+        reserved = ahead or self.source.reserve(self.limit, count, apart_us)
         self.slots = await reserved
         self._whole = whole_entries(self.slots, self.limit)
         await self.source.read_clock(self.limit)
@@ -126,6 +125,7 @@ class _Lane:
         if unused := whole_entries(self.slots, self.limit):
             await self.source.release(self.limit, unused)
         self.slots.clear()
+        self._tasks.create_task(self.source.report(self.limit))
 
 
 class Permit:
@@ -138,9 +138,8 @@ class Permit:
             answered()
     """
 
-    def __init__(self, lanes: list[_Lane], parts: int, *, urgent: bool) -> None:
+    def __init__(self, lanes: list[_Lane], parts: int) -> None:
         self._lanes = lanes
-        self._urgent = urgent
         # Submissions may overlap: each waits its turn.
         self._turn = asyncio.Lock()
         self._is_open = True
@@ -183,7 +182,7 @@ class Permit:
         notes.clear()
         # Only now: the reservation carries the report, and the slot a second later depends on it.
         if self._is_open and self._lanes and self.parts_left:
-            self._lanes[0].fill_ahead(self.parts_left, urgent=self._urgent)
+            self._lanes[0].fill_ahead(self.parts_left)
 
     async def _is_due(self) -> bool:
         """Wait for one slot of every limit; False when some had to be moved."""
@@ -211,7 +210,7 @@ class Permit:
                 await lane.source.sleep_until(narrow.slots[0].at_us - lane.source.lead_us())
                 count, apart = min(count, len(narrow.slots)), narrow.limit.spacing_us
             if not lane.slots:
-                await lane.fill(count, apart, urgent=self._urgent)
+                await lane.fill(count, apart)
             narrow = lane
 
 

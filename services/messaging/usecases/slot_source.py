@@ -26,6 +26,8 @@ CALL_TIMEOUT_SECONDS = 1.0
 RETRY_SECONDS = 0.25
 CLOCK_READ_SECONDS = 0.01
 MAX_SHARES = 1_000
+REPORT_SHARE = 0.05
+"""Part of the window after which used slots are reported by themselves."""
 
 
 class SlotStore(Protocol):
@@ -36,6 +38,7 @@ class SlotStore(Protocol):
         self, limit: Limit, entries: Collection[int], not_before_us: int, lead_us: int
     ) -> tuple[int, int, dict[int, int]]: ...
     async def release(self, limit: Limit, entries: Collection[int]) -> None: ...
+    async def settle(self, limit: Limit, settled: Collection[tuple[int, int]]) -> None: ...
     async def admit(self, limit: Limit, count: int) -> Admission: ...
     async def withdraw(self, limit: Limit, step_at_us: int, count: int) -> None: ...
     async def server_now(self, limit: Limit) -> int | None: ...
@@ -46,12 +49,13 @@ class _Share:
 
     def __init__(self) -> None:
         # One asker for each limit in a process: shares stay fair, and waiting costs no polling.
-        self.ordinary, self.urgent = asyncio.Lock(), asyncio.Lock()
+        self.asking = asyncio.Lock()
         self.settled: dict[int, int] = {}
         self.is_crowded = False
+        self.is_reporting = False
 
     def is_idle(self) -> bool:
-        return not (self.ordinary.locked() or self.urgent.locked())
+        return not (self.asking.locked() or self.is_reporting)
 
     def take_settled(self) -> tuple[tuple[int, int], ...]:
         # Reported once: after a failure the entry may already mean another slot.
@@ -67,16 +71,14 @@ class SlotSource:
         self._shares: dict[str, _Share] = {}
         self.clock = ServerClock(monotonic)
 
-    async def reserve(
-        self, limit: Limit, count: int, apart_us: int, *, urgent: bool
-    ) -> deque[Slot]:
+    async def reserve(self, limit: Limit, count: int, apart_us: int) -> deque[Slot]:
         """Wait until the limit grants slots: at least one, at most `count`."""
         share = self._share(limit)
-        async with share.urgent if urgent else share.ordinary:
+        async with share.asking:
             while True:
                 if share.is_crowded:
                     count = min(count, max(1, limit.lease // 2))
-                granted = await _patiently(self._reserve, limit, count, apart_us, urgent)
+                granted = await _patiently(self._reserve, limit, count, apart_us)
                 share.is_crowded = granted.is_crowded(limit)
                 if granted.slots:
                     return deque(granted.slots)
@@ -101,6 +103,21 @@ class SlotSource:
         """Note that the entry's last slot is used by now; an entry counts from its first."""
         began_us = self.clock.server_us() - (limit.unit - 1) * limit.spacing_us
         self._share(limit).settled[entry_us] = began_us
+
+    async def report(self, limit: Limit) -> None:
+        """Report used slots that no reservation of this process reports soon.
+
+        Unreported ones count at the end of their grace, which their successors would wait for.
+        """
+        share = self._share(limit)
+        if not share.settled or share.is_reporting:
+            return
+        share.is_reporting = True
+        await asyncio.sleep(limit.window_seconds * REPORT_SHARE)
+        share.is_reporting = False
+        if settled := share.take_settled():
+            with suppress(LimiterUnavailable):
+                await _bounded(self._store.settle(limit, settled))
 
     def lead_us(self) -> int:
         """Return the time a reply needs to arrive: slots before that would be late."""
@@ -128,15 +145,9 @@ class SlotSource:
             self._shares = {k: s for k, s in self._shares.items() if not s.is_idle()}
         return self._shares.setdefault(limit.key, _Share())
 
-    async def _reserve(
-        self,
-        limit: Limit,
-        count: int,
-        apart_us: int,
-        urgent: bool,  # noqa: FBT001 - passed on
-    ) -> Reservation:
+    async def _reserve(self, limit: Limit, count: int, apart_us: int) -> Reservation:
         settled = self._share(limit).take_settled()
-        ask = Ask(count, self.lead_us(), apart_us, urgent, settled)
+        ask = Ask(count, self.lead_us(), apart_us, settled)
         sent = self.clock.local_us()
         granted = await _bounded(self._store.reserve(limit, ask))
         self.clock.observe(sent, self.clock.local_us(), granted.now_us)

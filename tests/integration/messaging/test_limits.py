@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 
-from services.messaging.domain.buckets import Bucket, admit, move, release, reserve
+from services.messaging.domain.buckets import Bucket, admit, move, release, reserve, settle
 from services.messaging.domain.limits import (
     Ask,
     Limit,
@@ -23,6 +24,7 @@ from services.messaging.domain.limits import (
 )
 from services.messaging.store.limits import LimitStore
 from services.messaging.usecases.pacing import Pacer, Permit
+from tests.support.sandboxes import eventually
 
 pytestmark = pytest.mark.servers
 Database = AsyncIOMotorDatabase[dict[str, Any]]
@@ -49,7 +51,7 @@ async def bucket_of(database: Database, key: str) -> tuple[Bucket, dict[str, Any
 
 script = st.lists(
     st.tuples(
-        st.sampled_from(["reserve", "reserve", "urgent", "move", "release", "settle"]),
+        st.sampled_from(["reserve", "reserve", "move", "release", "settle", "report"]),
         st.integers(1, 12),
         st.integers(0, 30_000),
     ),
@@ -67,33 +69,59 @@ script = st.lists(
 async def test_the_pipelines_compute_the_model(
     database: Database, store: LimitStore, deeds: list[tuple[str, int, int]], rates: list[int]
 ) -> None:
-    limit, bucket = limit_per_second("run/model", rates[0]), Bucket()
     await database["limits"].delete_many({})
-    slots: list[Slot] = []
+    both = Both(store, limit_per_second("run/model", rates[0]))
     for deed, count, lead_us in deeds:
-        entries = frozenset(slot.entry_us for slot in slots[-count:])
-        if deed == "release":
-            await store.release(limit, entries)
-            if bucket != Bucket():
-                bucket = release(bucket, entries)
-        elif deed == "move":
-            now, to, moved = await store.move(limit, entries, 0, lead_us)
-            if now:
-                assert to == now + lead_us
-                expected, renamed = move(bucket, entries, to, limit)
-                assert moved == renamed
-                bucket = expected
-        else:
-            settled = tuple((entry, entry - 7) for entry in entries) if deed == "settle" else ()
-            ask = Ask(count, lead_us, lead_us // 3, deed == "urgent", settled)
-            granted = await store.reserve(limit, ask)
-            bucket, expected_grant = reserve(bucket, granted.now_us, ask, limit)
-            assert granted == expected_grant
-            slots += granted.slots
-        if bucket != Bucket():
-            assert (await bucket_of(database, limit.key))[0] == bucket
+        entries = frozenset(slot.entry_us for slot in both.slots[-count:])
+        await getattr(both, deed)(entries, count, lead_us)
+        if both.bucket != Bucket():
+            assert (await bucket_of(database, both.limit.key))[0] == both.bucket
         rates = [*rates[1:], rates[0]]
-        limit = limit_per_second("run/model", rates[0])
+        both.limit = limit_per_second("run/model", rates[0])
+
+
+@dataclass
+class Both:
+    """The store and the model beside it: each deed is done to both."""
+
+    store: LimitStore
+    limit: Limit
+    bucket: Bucket = field(default_factory=Bucket)
+    slots: list[Slot] = field(default_factory=list)
+
+    async def release(self, entries: frozenset[int], *_: int) -> None:
+        await self.store.release(self.limit, entries)
+        if self.bucket != Bucket():
+            self.bucket = release(self.bucket, entries)
+
+    async def report(self, entries: frozenset[int], *_: int) -> None:
+        if reports := tuple((entry, entry - 7) for entry in entries):
+            await self.store.settle(self.limit, reports)
+            self.bucket = settle(self.bucket, reports)
+
+    async def move(self, entries: frozenset[int], _: int, lead_us: int) -> None:
+        now, to, moved = await self.store.move(self.limit, entries, 0, lead_us)
+        if now:
+            assert to == now + lead_us
+            self.bucket, renamed = move(self.bucket, entries, to, self.limit)
+            assert moved == renamed
+
+    async def settle(self, entries: frozenset[int], count: int, lead_us: int) -> None:
+        reports = tuple((entry, entry - 7) for entry in entries)
+        await self.reserve(entries, count, lead_us, reports)
+
+    async def reserve(
+        self,
+        _: frozenset[int],
+        count: int,
+        lead_us: int,
+        settled: tuple[tuple[int, int], ...] = (),
+    ) -> None:
+        ask = Ask(count, lead_us, lead_us // 3, settled)
+        granted = await self.store.reserve(self.limit, ask)
+        self.bucket, expected = reserve(self.bucket, granted.now_us, ask, self.limit)
+        assert granted == expected
+        self.slots += granted.slots
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=12))
@@ -151,9 +179,9 @@ def most_in_second(times: list[float]) -> int:
     return max((sum(1 for t in times if at <= t < at + 1) for at in times), default=0)
 
 
-async def send_for(pacer: Pacer, limits: list[Limit], until: float, **how: bool) -> list[float]:
+async def send_for(pacer: Pacer, limits: list[Limit], until: float) -> list[float]:
     times: list[float] = []
-    async with pacer.acquire(limits, 10_000, **how) as permit:
+    async with pacer.acquire(limits, 10_000) as permit:
         while time.monotonic() < until:
             await permit.wait()
             times.append(time.monotonic())
@@ -193,15 +221,20 @@ async def test_a_part_passes_every_limit_that_applies(database: Database) -> Non
     assert len(slow_run) + len(fast_run) >= 68
 
 
-async def test_an_urgent_permit_passes_a_backlog(database: Database) -> None:
-    limit = limit_per_second("account/urgent", 20)
-    until = time.monotonic() + 3
-    async with Pacer(LimitStore(database)) as queue, Pacer(LimitStore(database)) as direct:
-        queued, urgent = await asyncio.gather(
-            send_for(queue, [limit], until), send_for(direct, [limit], until, urgent=True)
-        )
-    assert most_in_second(queued + urgent) <= 20
-    assert len(urgent) > len(queued) / 2
+async def test_a_part_alone_is_reported_without_another_reservation(
+    database: Database, store: LimitStore
+) -> None:
+    """Unreported it counts to the end of its grace: each code would cost a backlog a slot."""
+    limit = limit_per_second("account/codes", 20)
+    async with Pacer(store) as pacer:
+        async with pacer.acquire([limit], 1) as permit:
+            (await permit.wait())()
+
+        async def is_settled() -> bool:
+            (entry,) = (await bucket_of(database, limit.key))[0].log
+            return entry % 2 == 1
+
+        await eventually(is_settled)
 
 
 async def test_unused_slots_are_given_back(database: Database, store: LimitStore) -> None:

@@ -59,9 +59,9 @@ class Estate:
     unreported: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     sent: list[int] = field(default_factory=list)
 
-    def ask(self, worker: int, count: int, *, urgent: bool, reports: bool) -> None:
+    def ask(self, worker: int, count: int, *, reports: bool) -> None:
         settled = tuple(self.unreported.pop(worker, [])) if reports else ()
-        asked = Ask(count, 3_000, 0, urgent, settled)
+        asked = Ask(count, 3_000, 0, settled)
         self.bucket, granted = reserve(self.bucket, self.now, asked, self.limit)
         if not granted.slots:
             self.now = granted.retry_at_us
@@ -98,7 +98,7 @@ class Estate:
 LATENESS = st.sampled_from([0, 0, 0, 500, 7_000, 30_000, 49_000, 80_000, 400_000])
 turns = st.lists(
     st.tuples(
-        st.sampled_from(["use", "use", "use", "use", "urgent", "silent", "back", "die", "pass"]),
+        st.sampled_from(["use", "use", "use", "use", "silent", "back", "die", "pass"]),
         st.integers(0, 2),
         st.lists(LATENESS, min_size=1, max_size=6),
     ),
@@ -122,7 +122,7 @@ def test_no_window_holds_more_than_the_limit_whatever_workers_do(
             estate.now += lateness[0]
         else:
             asked = len(lateness)
-            estate.ask(worker, asked, urgent=deed == "urgent", reports=deed != "silent")
+            estate.ask(worker, asked, reports=deed != "silent")
             for late_us in lateness[: asked - worker]:
                 estate.use(worker, late_us)
     assert most_in_window(estate.sent, SECOND_US) <= count
@@ -140,7 +140,7 @@ def test_a_backlog_gets_the_rate_even_when_nothing_is_reported(rate: int) -> Non
 def test_a_backlog_that_reports_gets_99_percent_and_more() -> None:
     estate = Estate(ACCOUNT)
     while estate.now < START + 60 * SECOND_US:
-        estate.ask(0, 2, urgent=False, reports=True)
+        estate.ask(0, 2, reports=True)
         for _ in range(2):
             estate.use(0, 0)
     mean = (len(estate.sent) - 1) / ((estate.sent[-1] - estate.sent[0]) / SECOND_US)
@@ -148,7 +148,7 @@ def test_a_backlog_that_reports_gets_99_percent_and_more() -> None:
 
 
 def test_slots_are_spread_evenly_and_a_late_one_delays_only_its_successor() -> None:
-    bucket, first = reserve(Bucket(), START, Ask(18), ACCOUNT)
+    bucket, first = reserve(Bucket(), START, Ask(16), ACCOUNT)
     steps = {b.at_us - a.at_us for a, b in zip(first.slots, first.slots[1:], strict=False)}
     assert steps == {ACCOUNT.step_us}
     late = first.slots[3]
@@ -156,28 +156,31 @@ def test_slots_are_spread_evenly_and_a_late_one_delays_only_its_successor() -> N
     reports.append((late.entry_us, late.at_us + 40_000))
     now = first.slots[-1].at_us
     _, second = reserve(bucket, now, Ask(10, settled=tuple(reports)), ACCOUNT)
-    gaps = [b.at_us - a.at_us for a, b in zip(first.slots, second.slots[2:], strict=False)]
+    gaps = [b.at_us - a.at_us for a, b in zip(first.slots, second.slots[4:], strict=False)]
     assert gaps[3] >= ACCOUNT.window_us + 3 * ACCOUNT.step_us // 4
     assert max(gaps[4:]) < gaps[3]
 
 
-def test_urgent_slots_come_at_once_and_25_find_room_for_20() -> None:
-    bucket, granted = reserve(Bucket(), START, Ask(25, urgent=True), ACCOUNT)
-    at_once = [slot for slot in granted.slots if slot.at_us == START]
-    assert len(at_once) == 20
-    assert all(slot.at_us >= START + SECOND_US for slot in granted.slots[20:])
-    assert len(set(bucket.log)) == len(bucket.log)
-
-
-def test_an_urgent_part_passes_a_queue_that_has_reserved_ahead() -> None:
-    bucket, queued = reserve(Bucket(), START, Ask(8), ACCOUNT)
-    _, urgent = reserve(bucket, START, Ask(1, urgent=True), ACCOUNT)
-    assert urgent.slots[0].at_us == START < queued.slots[-1].at_us
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=60))
+def test_a_slot_is_promised_when_the_report_it_depends_on_had_time_to_come(
+    counts: list[int],
+) -> None:
+    bucket, now = Bucket(), START
+    for count in counts:
+        log = bucket.log
+        bucket, granted = reserve(bucket, now, Ask(count), ACCOUNT)
+        for place, slot in enumerate(granted.slots):
+            # The entry whose place it takes counts at the end of its grace until it is reported.
+            if (left := len(log) + place - ACCOUNT.entries) >= 0:
+                leaves = (*log, *(one.entry_us for one in granted.slots))[left]
+                assert slot.at_us >= leaves + ACCOUNT.window_us
+                assert now - leaves >= ACCOUNT.window_us // 10 - 1
+        now = granted.retry_at_us or now + 7_000
 
 
 def test_reservations_stop_at_the_horizon_and_say_when_to_ask_again() -> None:
     bucket, granted = reserve(Bucket(), START, Ask(40), ACCOUNT)
-    horizon = ACCOUNT.horizon_us(urgent=False)
+    horizon = ACCOUNT.horizon_us
     assert 0 < len(granted.slots) < 20
     assert granted.slots[-1].at_us <= START + horizon
     bucket, refused = reserve(bucket, START, Ask(1), ACCOUNT)
@@ -189,7 +192,7 @@ def test_reservations_stop_at_the_horizon_and_say_when_to_ask_again() -> None:
 def test_a_clock_that_jumped_back_costs_one_window_and_never_a_burst() -> None:
     ahead = START + stray_us(ACCOUNT) + 3600 * SECOND_US
     bucket, _ = reserve(Bucket(), ahead, Ask(18), ACCOUNT)
-    _, granted = reserve(bucket, START, Ask(1, urgent=True), ACCOUNT)
+    _, granted = reserve(bucket, START, Ask(1), ACCOUNT)
     assert granted.slots == () or granted.slots[0].at_us >= START + SECOND_US
     _, later = reserve(bucket, START, Ask(1), ACCOUNT)
     assert later.retry_at_us - START < SECOND_US < STRAY_US
