@@ -10,6 +10,7 @@ from aio_pika.abc import (
     AbstractExchange,
     AbstractQueue,
     FieldValue,
+    TimeoutType,
 )
 
 from libs.bus.topology import DEAD, DELIVERY_LIMIT, Exchange, Queue
@@ -24,10 +25,24 @@ BROKER_AWAY = (
 )
 
 
+class _Connection(aio_pika.Connection):
+    """Closed when it could not be made: else the collector closes it, at any time, in any loop."""
+
+    async def connect(self, timeout: TimeoutType = None) -> None:
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            await self.close()
+            raise
+
+
 async def connect(url: str, name: str) -> AbstractConnection:
     """A connection to the broker that shows as `name` there. Raises one of BROKER_AWAY."""
     return await aio_pika.connect(
-        url, client_properties={"connection_name": name}, timeout=TIMEOUT_SECONDS
+        url,
+        client_properties={"connection_name": name},
+        timeout=TIMEOUT_SECONDS,
+        connection_class=_Connection,
     )
 
 

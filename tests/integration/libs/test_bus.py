@@ -1,12 +1,15 @@
 """The bus on a real broker: confirms, redelivery, parking, batches, and a broker that goes away."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import aio_pika
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
+from deploy.local.ports import free_ports
 from libs.bus.connection import connect
 from libs.bus.consumer import Consumer, Delivery, Pace, dead_letters
 from libs.bus.publisher import Publisher, outgoing
@@ -39,6 +42,15 @@ async def _send(publisher: Publisher, queue: Queue, texts: Sequence[str]) -> Non
     await publisher.publish(
         [outgoing(queue.name, StringValue(value=text), text) for text in texts], 60
     )
+
+
+async def test_a_connection_that_could_not_be_made_is_closed() -> None:
+    """Nothing is left for the garbage collector to close when no loop runs."""
+    (port,) = free_ports(1)
+    with pytest.raises(ConnectionError):
+        await connect(f"amqp://guest:guest@127.0.0.1:{port}/", "tests")
+    made = [one for one in gc.get_objects() if isinstance(one, aio_pika.Connection)]
+    assert all(one.is_closed for one in made if one.url.port == port)
 
 
 def _text(delivery: Delivery) -> str:
