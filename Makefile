@@ -139,6 +139,10 @@ down:  ## End what `up` started
 demo: setup  ## Start the platform, run the example shop against it, and show what happened
 	$(PY) -m examples.shop
 
+.PHONY: compatibility
+compatibility: setup  ## Write docs/compatibility.md from the REST table, the model and the protos
+	$(PY) -m tests.support.conformance.document
+
 .PHONY: bench
 bench: setup  ## Measure each part against the stated targets
 	for file in tests/bench/bench_*.py; do $(PY) -m tests.bench.$$(basename $$file .py) $(ARGS); done

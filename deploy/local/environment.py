@@ -70,6 +70,7 @@ def exported(chosen: Mapping[str, str]) -> dict[str, str]:
     }
     renamed = {
         "TOUCHPOINT_LINKS_URL": "LINKS_URL",
+        "TOUCHPOINT_REST_URL": "REST_URL",
         "TOUCHPOINT_SANDBOX_URL": "SANDBOX_URL",
         "TOUCHPOINT_SANDBOX_SMTP": "SMTP_ADDR",
         "TOUCHPOINT_SANDBOX_SMPP": "SMPP_ADDR",

@@ -34,13 +34,22 @@ class RemoteAuthenticator:
         self._known: dict[str, _Known] = {}
 
     async def authenticate(self, access_key_id: str, secret_hash: bytes) -> Principal:
+        known = await self._remembered(access_key_id)
+        return checked(known.principal, known.secret_hash, secret_hash, known.expires)
+
+    async def known(self, access_key_id: str) -> Principal:
+        """The principal of a key whose holder was verified elsewhere. Raises Unauthenticated."""
+        known = await self._remembered(access_key_id)
+        return valid(known.principal, known.expires)
+
+    async def _remembered(self, access_key_id: str) -> _Known:
         known = self._known.get(access_key_id)
         if known is None or known.until < time.monotonic():
             known = await self._resolve(access_key_id)
             if len(self._known) >= _MOST:
                 self._known.clear()
             self._known[access_key_id] = known
-        return checked(known.principal, known.secret_hash, secret_hash, known.expires)
+        return known
 
     async def _resolve(self, access_key_id: str) -> _Known:
         until = time.monotonic() + REMEMBER_SECONDS
@@ -62,7 +71,13 @@ def checked(
     caller: Principal | None, known_hash: bytes, given_hash: bytes, expires: float | None
 ) -> Principal:
     """The caller, if the secret fits and the key is still valid (`expires` is epoch seconds)."""
-    fits = hmac.compare_digest(known_hash, given_hash)
-    if caller is None or not fits or (expires is not None and expires < time.time()):
+    if not hmac.compare_digest(known_hash, given_hash):
+        raise Unauthenticated("the access key is not valid")
+    return valid(caller, expires)
+
+
+def valid(caller: Principal | None, expires: float | None) -> Principal:
+    """The caller, if there is one and the key is still valid (`expires` is epoch seconds)."""
+    if caller is None or (expires is not None and expires < time.time()):
         raise Unauthenticated("the access key is not valid")
     return caller

@@ -18,6 +18,16 @@ def method_roles(service_names: Iterable[str]) -> Mapping[str, int]:
     return roles
 
 
+def publishable_methods(service_names: Iterable[str]) -> frozenset[str]:
+    """Full names of the methods that a publishable key may call too."""
+    return frozenset(
+        f"/{service.full_name}/{method.name}"
+        for service in _ours(service_names)
+        for method in service.methods
+        if method.GetOptions().Extensions[access_pb2.publishable]
+    )
+
+
 def streaming_methods(service_names: Iterable[str]) -> frozenset[str]:
     """Full names of methods that stream in either direction."""
     return frozenset(

@@ -19,7 +19,7 @@ from libs.chassis.interceptors.interceptor import Interceptor
 from libs.chassis.interceptors.logging import LoggingInterceptor
 from libs.chassis.interceptors.metrics import MetricsInterceptor
 from libs.chassis.metrics import READY
-from libs.chassis.roles import method_roles, streaming_methods
+from libs.chassis.roles import method_roles, publishable_methods, streaming_methods
 
 # Above Pinpoint's largest payload (7 MB, spec 11.8) and email's (10 MB with attachments).
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -52,7 +52,10 @@ def chain(
         ErrorsInterceptor(),  # outside deadline and auth, so that their refusals are mapped too
         DeadlineInterceptor(streaming_methods(names)),  # bounds authentication as well
         AuthInterceptor(
-            authenticator, settings.peer_token.get_secret_value(), method_roles(names)
+            authenticator,
+            settings.peer_token.get_secret_value(),
+            method_roles(names),
+            publishable_methods(names),
         ),  # innermost: the servicer may rely on a principal
     )
 

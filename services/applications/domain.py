@@ -168,10 +168,13 @@ def new_key(
         "no more than 128 characters",
     )
     found.check(
-        request.role in {"VIEWER", "OPERATOR", "ADMIN"},
+        request.role in {"VIEWER", "OPERATOR", "ADMIN", "PUBLISHABLE"},
         "role",
-        "must be VIEWER, OPERATOR or ADMIN",
+        "must be VIEWER, OPERATOR, ADMIN or PUBLISHABLE",
     )
+    # It is known to everybody who has the app: never a key for all applications.
+    bound = request.role != "PUBLISHABLE" or bool(request.application_ids)
+    found.check(bound, "application_ids", "a publishable key names its applications")
     days_fine = 0 <= request.valid_days <= _LONGEST_VALIDITY_DAYS
     found.check(days_fine, "valid_days", f"must be 0 to {_LONGEST_VALIDITY_DAYS}")
     found.raise_if_any()

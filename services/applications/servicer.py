@@ -156,6 +156,13 @@ class ApiKeysServicer(rpc.ApiKeysServiceServicer):
         key, secret_hash = await self._keys.resolve(request.access_key_id)
         return pb.ResolveApiKeyResponse(api_key=_key(key), secret_hash=secret_hash)
 
+    async def ResolveSigningKey(
+        self, request: pb.ResolveSigningKeyRequest, _: Call
+    ) -> pb.ResolveSigningKeyResponse:
+        key, ciphertext = await self._keys.sealed_secret(request.access_key_id)
+        secret = self._vault.decrypt(ciphertext, key.access_key_id)
+        return pb.ResolveSigningKeyResponse(api_key=_key(key), secret_access_key=secret)
+
     async def _own(self, access_key_id: str) -> None:
         mine = context.principal().application_ids
         key, _ = await self._keys.resolve(access_key_id)

@@ -8,7 +8,7 @@ from touchpoint.common.v1 import access_pb2
 from libs.bus.publisher import open_publisher
 from libs.bus.topology import EVENTS
 from libs.chassis.context import Principal
-from libs.chassis.keys import checked
+from libs.chassis.keys import checked, valid
 from libs.chassis.run import Parts
 from libs.chassis.server import Service
 from libs.clock import SystemClock
@@ -31,6 +31,15 @@ class LocalAuthenticator:
         self._keys = keys
 
     async def authenticate(self, access_key_id: str, secret_hash: bytes) -> Principal:
+        caller, expires, known_hash = await self._resolved(access_key_id)
+        return checked(caller, known_hash, secret_hash, expires)
+
+    async def known(self, access_key_id: str) -> Principal:
+        """The principal of a key whose holder was verified elsewhere. Raises Unauthenticated."""
+        caller, expires, _ = await self._resolved(access_key_id)
+        return valid(caller, expires)
+
+    async def _resolved(self, access_key_id: str) -> tuple[Principal | None, float | None, bytes]:
         try:
             key, known_hash = await self._keys.resolve(access_key_id)
         except ResourceNotFound as error:
@@ -38,7 +47,7 @@ class LocalAuthenticator:
         role = access_pb2.Role.Value(f"ROLE_{key.role}")
         caller = Principal(access_key_id, role, frozenset(key.application_ids))
         expires = key.expire_time.timestamp() if key.expire_time else None
-        return checked(None if key.disabled else caller, known_hash, secret_hash, expires)
+        return None if key.disabled else caller, expires, known_hash
 
 
 async def setup(settings: Settings, stack: AsyncExitStack) -> Parts:

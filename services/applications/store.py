@@ -103,6 +103,13 @@ class KeyStore:
             raise ResourceNotFound("api key", access_key_id)
         return _key(document), bytes(document["secret_hash"])
 
+    async def sealed_secret(self, access_key_id: str) -> tuple[ApiKey, str]:
+        """A key and the ciphertext of its secret."""
+        document = await self._keys.find_one({"_id": access_key_id})
+        if document is None:
+            raise ResourceNotFound("api key", access_key_id)
+        return _key(document), document["secret"]
+
     async def page(self, application_ids: Sequence[str], after: After, limit: int) -> list[ApiKey]:
         """Keys in order of creation; with ids only keys that open nothing else."""
         query: Document = {}

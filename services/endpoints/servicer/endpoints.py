@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from touchpoint.common.v1 import access_pb2
 from touchpoint.endpoints.v1 import endpoint_pb2 as resource
 from touchpoint.endpoints.v1 import endpoints_service_pb2 as pb
 from touchpoint.endpoints.v1 import endpoints_service_pb2_grpc as rpc
@@ -51,6 +52,9 @@ class EndpointsServicer(rpc.EndpointsServiceServicer):
             found.raise_if_any()
         if outcome.endpoint is None:
             raise VersionConflict("endpoint", request.endpoint.endpoint_id)
+        if context.principal().role == access_pb2.ROLE_PUBLISHABLE:
+            # Whoever has the app has its key: it may write an endpoint and not read one.
+            return pb.UpdateEndpointResponse()
         stored = await self._store.get(occasion.application_id, request.endpoint.endpoint_id)
         return pb.UpdateEndpointResponse(endpoint=_endpoint(stored))
 

@@ -106,6 +106,7 @@ def test_exports_cover_every_service_a_client_speaks_to() -> None:
         assert exports[f"TOUCHPOINT_GRPC_{service.upper()}"] == LOCAL[f"{service.upper()}_ADDR"]
     assert {name for name in exports if not name.startswith("TOUCHPOINT_GRPC_")} == {
         "TOUCHPOINT_LINKS_URL",
+        "TOUCHPOINT_REST_URL",
         "TOUCHPOINT_SANDBOX_URL",
         "TOUCHPOINT_SANDBOX_SMTP",
         "TOUCHPOINT_SANDBOX_SMPP",

@@ -349,7 +349,7 @@ class CreateApiKeyRequest(_message.Message):
     description: _builtins.str
     """What the key is for, up to 128 characters."""
     role: _access_pb2.Role.ValueType
-    """VIEWER, OPERATOR or ADMIN."""
+    """VIEWER, OPERATOR, ADMIN or PUBLISHABLE; the last one needs `application_ids`."""
     valid_days: _builtins.int
     """Days until it stops working; 0 means never."""
     @_builtins.property
@@ -592,3 +592,53 @@ class ResolveApiKeyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResolveApiKeyResponse: _TypeAlias = ResolveApiKeyResponse  # noqa: Y015
+
+@_typing.final
+class ResolveSigningKeyRequest(_message.Message):
+    """Request of ResolveSigningKey."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCESS_KEY_ID_FIELD_NUMBER: _builtins.int
+    access_key_id: _builtins.str
+    """Public part of the key."""
+    def __init__(
+        self,
+        *,
+        access_key_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key_id", b"access_key_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveSigningKeyRequest: _TypeAlias = ResolveSigningKeyRequest  # noqa: Y015
+
+@_typing.final
+class ResolveSigningKeyResponse(_message.Message):
+    """Response of ResolveSigningKey."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    SECRET_ACCESS_KEY_FIELD_NUMBER: _builtins.int
+    secret_access_key: _builtins.str
+    """Its secret, 40 characters. Never logged, never stored by who asks."""
+    @_builtins.property
+    def api_key(self) -> _application_pb2.ApiKey:
+        """The key."""
+
+    def __init__(
+        self,
+        *,
+        api_key: _application_pb2.ApiKey | None = ...,
+        secret_access_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "secret_access_key", b"secret_access_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveSigningKeyResponse: _TypeAlias = ResolveSigningKeyResponse  # noqa: Y015

@@ -358,6 +358,11 @@ class ApiKeysServiceStub:
                 request_serializer=touchpoint_dot_applications_dot_v1_dot_applications__service__pb2.ResolveApiKeyRequest.SerializeToString,
                 response_deserializer=touchpoint_dot_applications_dot_v1_dot_applications__service__pb2.ResolveApiKeyResponse.FromString,
                 _registered_method=True)
+        self.ResolveSigningKey = channel.unary_unary(
+                '/touchpoint.applications.v1.ApiKeysService/ResolveSigningKey',
+                request_serializer=touchpoint_dot_applications_dot_v1_dot_applications__service__pb2.ResolveSigningKeyRequest.SerializeToString,
+                response_deserializer=touchpoint_dot_applications_dot_v1_dot_applications__service__pb2.ResolveSigningKeyResponse.FromString,
+                _registered_method=True)
 
 
 class ApiKeysServiceServicer:
@@ -399,6 +404,14 @@ class ApiKeysServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResolveSigningKey(self, request, context):
+        """For the REST edge only: a key with its secret, to verify AWS Signature Version 4.
+        NOT_FOUND when there is none of that id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ApiKeysServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -426,6 +439,11 @@ def add_ApiKeysServiceServicer_to_server(servicer, server):
                     servicer.ResolveApiKey,
                     request_deserializer=touchpoint_dot_applications_dot_v1_dot_applications__service__pb2.ResolveApiKeyRequest.FromString,
                     response_serializer=touchpoint_dot_applications_dot_v1_dot_applications__service__pb2.ResolveApiKeyResponse.SerializeToString,
+            ),
+            'ResolveSigningKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveSigningKey,
+                    request_deserializer=touchpoint_dot_applications_dot_v1_dot_applications__service__pb2.ResolveSigningKeyRequest.FromString,
+                    response_serializer=touchpoint_dot_applications_dot_v1_dot_applications__service__pb2.ResolveSigningKeyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -564,6 +582,33 @@ class ApiKeysService:
             '/touchpoint.applications.v1.ApiKeysService/ResolveApiKey',
             touchpoint_dot_applications_dot_v1_dot_applications__service__pb2.ResolveApiKeyRequest.SerializeToString,
             touchpoint_dot_applications_dot_v1_dot_applications__service__pb2.ResolveApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveSigningKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/touchpoint.applications.v1.ApiKeysService/ResolveSigningKey',
+            touchpoint_dot_applications_dot_v1_dot_applications__service__pb2.ResolveSigningKeyRequest.SerializeToString,
+            touchpoint_dot_applications_dot_v1_dot_applications__service__pb2.ResolveSigningKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

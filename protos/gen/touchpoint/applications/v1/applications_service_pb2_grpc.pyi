@@ -104,6 +104,10 @@ class ApiKeysServiceStub:
     """Deletes a key. Takes effect everywhere within 30 seconds."""
     ResolveApiKey: _aio.UnaryUnaryMultiCallable[_applications_service_pb2.ResolveApiKeyRequest, _applications_service_pb2.ResolveApiKeyResponse]
     """For services only: what a key may do, and how to check its secret."""
+    ResolveSigningKey: _aio.UnaryUnaryMultiCallable[_applications_service_pb2.ResolveSigningKeyRequest, _applications_service_pb2.ResolveSigningKeyResponse]
+    """For the REST edge only: a key with its secret, to verify AWS Signature Version 4.
+    NOT_FOUND when there is none of that id.
+    """
 
 class ApiKeysServiceServicer(metaclass=_abc_1.ABCMeta):
     """Creates and manages the keys with which programs call the services."""
@@ -147,5 +151,15 @@ class ApiKeysServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_applications_service_pb2.ResolveApiKeyRequest, _abc.Awaitable[_applications_service_pb2.ResolveApiKeyResponse]],
     ) -> _abc.Awaitable[_applications_service_pb2.ResolveApiKeyResponse]:
         """For services only: what a key may do, and how to check its secret."""
+
+    @_abc_1.abstractmethod
+    def ResolveSigningKey(
+        self,
+        request: _applications_service_pb2.ResolveSigningKeyRequest,
+        context: _aio.ServicerContext[_applications_service_pb2.ResolveSigningKeyRequest, _abc.Awaitable[_applications_service_pb2.ResolveSigningKeyResponse]],
+    ) -> _abc.Awaitable[_applications_service_pb2.ResolveSigningKeyResponse]:
+        """For the REST edge only: a key with its secret, to verify AWS Signature Version 4.
+        NOT_FOUND when there is none of that id.
+        """
 
 def add_ApiKeysServiceServicer_to_server(servicer: ApiKeysServiceServicer, server: _aio.Server) -> None: ...

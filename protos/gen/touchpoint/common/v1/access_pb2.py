@@ -25,13 +25,13 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!touchpoint/common/v1/access.proto\x12\x14touchpoint.common.v1\x1a google/protobuf/descriptor.proto*v\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x12\n\x0eROLE_ANONYMOUS\x10\x01\x12\x0f\n\x0bROLE_VIEWER\x10\x02\x12\x11\n\rROLE_OPERATOR\x10\x03\x12\x0e\n\nROLE_ADMIN\x10\x04\x12\x10\n\x0cROLE_SERVICE\x10\x05:S\n\rrequired_role\x12\x1e.google.protobuf.MethodOptions\x18\xc5\x8a\x03 \x01(\x0e\x32\x1a.touchpoint.common.v1.Roleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!touchpoint/common/v1/access.proto\x12\x14touchpoint.common.v1\x1a google/protobuf/descriptor.proto*\x8c\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x12\n\x0eROLE_ANONYMOUS\x10\x01\x12\x0f\n\x0bROLE_VIEWER\x10\x02\x12\x11\n\rROLE_OPERATOR\x10\x03\x12\x0e\n\nROLE_ADMIN\x10\x04\x12\x10\n\x0cROLE_SERVICE\x10\x05\x12\x14\n\x10ROLE_PUBLISHABLE\x10\x06:S\n\rrequired_role\x12\x1e.google.protobuf.MethodOptions\x18\xc5\x8a\x03 \x01(\x0e\x32\x1a.touchpoint.common.v1.Role:5\n\x0bpublishable\x12\x1e.google.protobuf.MethodOptions\x18\xc6\x8a\x03 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'touchpoint.common.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=93
-  _globals['_ROLE']._serialized_end=211
+  _globals['_ROLE']._serialized_start=94
+  _globals['_ROLE']._serialized_end=234
 # @@protoc_insertion_point(module_scope)

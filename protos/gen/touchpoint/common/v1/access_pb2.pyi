@@ -36,6 +36,10 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     """Manages applications, channels, credentials and keys."""
     ROLE_SERVICE: _Role.ValueType  # 5
     """Another service of this installation, holding the peer token. Never given to an API key."""
+    ROLE_PUBLISHABLE: _Role.ValueType  # 6
+    """A key that may be shipped inside an app or a page: calls the methods marked `publishable` and
+    no other, and includes no other role.
+    """
 
 class Role(_Role, metaclass=_RoleEnumTypeWrapper):
     """What a caller may do. A role includes every role before it."""
@@ -52,8 +56,15 @@ ROLE_ADMIN: Role.ValueType  # 4
 """Manages applications, channels, credentials and keys."""
 ROLE_SERVICE: Role.ValueType  # 5
 """Another service of this installation, holding the peer token. Never given to an API key."""
+ROLE_PUBLISHABLE: Role.ValueType  # 6
+"""A key that may be shipped inside an app or a page: calls the methods marked `publishable` and
+no other, and includes no other role.
+"""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
 REQUIRED_ROLE_FIELD_NUMBER: _builtins.int
+PUBLISHABLE_FIELD_NUMBER: _builtins.int
 required_role: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Role.ValueType]
 """The least role a caller needs for the method. Checked before the handler runs."""
+publishable: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.bool]
+"""True when a key of ROLE_PUBLISHABLE may call the method too."""

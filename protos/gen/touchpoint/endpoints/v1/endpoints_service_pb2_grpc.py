@@ -91,6 +91,7 @@ class EndpointsServiceServicer:
     def UpdateEndpoint(self, request, context):
         """Creates or updates one endpoint by the merge rules of spec 2.4, and makes an older endpoint of the same address INACTIVE.
         An opt-out is in force everywhere when the call returns.
+        A publishable key gets an empty answer: it writes endpoints and reads none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

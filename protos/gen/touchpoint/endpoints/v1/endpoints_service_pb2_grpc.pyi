@@ -21,6 +21,7 @@ class EndpointsServiceStub:
     UpdateEndpoint: _aio.UnaryUnaryMultiCallable[_endpoints_service_pb2.UpdateEndpointRequest, _endpoints_service_pb2.UpdateEndpointResponse]
     """Creates or updates one endpoint by the merge rules of spec 2.4, and makes an older endpoint of the same address INACTIVE.
     An opt-out is in force everywhere when the call returns.
+    A publishable key gets an empty answer: it writes endpoints and reads none.
     """
     BatchUpdateEndpoints: _aio.UnaryUnaryMultiCallable[_endpoints_service_pb2.BatchUpdateEndpointsRequest, _endpoints_service_pb2.BatchUpdateEndpointsResponse]
     """Creates or updates up to 100 endpoints; each item stands alone, a bad one does not fail the rest."""
@@ -54,6 +55,7 @@ class EndpointsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_endpoints_service_pb2.UpdateEndpointResponse]:
         """Creates or updates one endpoint by the merge rules of spec 2.4, and makes an older endpoint of the same address INACTIVE.
         An opt-out is in force everywhere when the call returns.
+        A publishable key gets an empty answer: it writes endpoints and reads none.
         """
 
     @_abc_1.abstractmethod

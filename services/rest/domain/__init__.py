@@ -1,0 +1,1 @@
+"""The model, the table of operations, and the rules between JSON and protobuf."""

@@ -1,0 +1,1 @@
+"""HTTP edge: every path of the model, and health."""
