@@ -7,6 +7,7 @@ from hypothesis import settings
 
 from deploy.local.ledger import Ledger
 from tests.support import servers
+from tests.support.object_store import running_object_store
 from tests.support.servers import Server
 
 # CI runs the same examples every time: a change is judged by itself, not by the draw. Elsewhere
@@ -47,6 +48,13 @@ def mongo_uri(request: pytest.FixtureRequest) -> str:
 def amqp_url(request: pytest.FixtureRequest) -> str:
     """Return where RabbitMQ is: AMQP_URL when set, else this session's own."""
     return servers.given("AMQP_URL") or _address(request, "rabbit_server")
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[dict[str, str]]:
+    """Run an object store that speaks S3, and return the settings by which services find it."""
+    with running_object_store() as settings:
+        yield settings
 
 
 @pytest.fixture(scope="module")

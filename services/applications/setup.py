@@ -11,6 +11,7 @@ from libs.chassis.context import Principal
 from libs.chassis.keys import checked, valid
 from libs.chassis.run import Parts
 from libs.chassis.server import Service
+from libs.chassis.tags import tags_service
 from libs.clock import SystemClock
 from libs.errors import ResourceNotFound, Unauthenticated
 from libs.mongo.client import open_database
@@ -21,7 +22,7 @@ from services.applications import domain
 from services.applications.clients import EventPublisher
 from services.applications.config import Settings
 from services.applications.servicer import ApiKeysServicer, ApplicationsServicer, sealed
-from services.applications.store import INDEXES, ApplicationStore, KeyStore
+from services.applications.store import INDEXES, ApplicationStore, KeyStore, tags
 
 
 class LocalAuthenticator:
@@ -73,6 +74,7 @@ async def setup(settings: Settings, stack: AsyncExitStack) -> Parts:
                 rpc.add_ApiKeysServiceServicer_to_server,
                 ApiKeysServicer(keys, vault, pager, clock),
             ),
+            tags_service(tags(database)),
         ],
         authenticator=LocalAuthenticator(keys),
     )

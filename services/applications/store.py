@@ -10,6 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from libs.errors import ResourceExists, ResourceNotFound
 from libs.mongo.client import Database, Document
 from libs.mongo.indexes import Index, Indexes
+from libs.mongo.tags import TagStore
 from services.applications.domain import (
     ApiKey,
     Application,
@@ -190,3 +191,8 @@ def _key(document: Document) -> ApiKey:
         expire_time=document["expire_time"],
         disabled=document["disabled"],
     )
+
+
+def tags(database: Database) -> TagStore:
+    """Where the labels of applications are."""
+    return TagStore(database, "applications", lambda app_id, _: {"_id": app_id})

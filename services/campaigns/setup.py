@@ -9,6 +9,7 @@ from libs.bus.topology import CAMPAIGNS_SEGMENTS, deletion_queue
 from libs.chassis.client import open_channel
 from libs.chassis.run import Parts
 from libs.chassis.server import Service
+from libs.chassis.tags import tags_service
 from libs.clock import Clock, SystemClock
 from libs.mongo.client import open_database
 from libs.mongo.indexes import ensure_indexes
@@ -23,7 +24,7 @@ from services.campaigns.scheduler import Feeder, Scheduler
 from services.campaigns.servicer.campaigns import CampaignsServicer
 from services.campaigns.store import INDEXES
 from services.campaigns.store.activities import ActivityStore
-from services.campaigns.store.campaigns import CampaignStore
+from services.campaigns.store.campaigns import CampaignStore, tags
 from services.campaigns.usecases.author import Author
 from services.campaigns.usecases.peers import Peers
 from services.campaigns.usecases.runs import Runs
@@ -48,7 +49,10 @@ async def setup(settings: Settings, stack: AsyncExitStack, clock: Clock | None =
     url = settings.amqp_url.get_secret_value()
     name = "touchpoint.campaigns.v1.CampaignsService"
     return Parts(
-        services=[Service(name, rpc.add_CampaignsServiceServicer_to_server, servicer)],
+        services=[
+            Service(name, rpc.add_CampaignsServiceServicer_to_server, servicer),
+            tags_service(tags(database)),
+        ],
         background=[
             scheduler.open_due,
             scheduler.look_after_runs,

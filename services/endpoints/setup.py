@@ -21,6 +21,7 @@ from services.endpoints.clients import Consent, EventPublisher, Fetcher
 from services.endpoints.config import Settings
 from services.endpoints.consumer import ActivityConsumer, DeletionConsumer
 from services.endpoints.domain.limits import Limits
+from services.endpoints.domain.objects import ObjectStore
 from services.endpoints.scheduler import ImportLoop
 from services.endpoints.servicer.audience import AudienceServicer
 from services.endpoints.servicer.endpoints import EndpointsServicer
@@ -47,7 +48,8 @@ async def setup(settings: Settings, stack: AsyncExitStack) -> Parts:
     names = NameStore(database, limits.most_names)
     jobs, files = JobStore(database, settings.import_lease_seconds), FileStore(database)
     events = EventPublisher(await open_publisher(url, EVENTS, "endpoints", stack))
-    fetcher = Fetcher([h for h in settings.import_allowed_hosts.split(",") if h])
+    hosts = [host for host in settings.import_allowed_hosts.split(",") if host]
+    fetcher = Fetcher(hosts, object_store_of(settings))
     upserts = Upserts(store, names, _consent(settings, stack), limits)
     most = (settings.import_most_bytes, settings.import_most_running)
     runner = ImportRunner(
@@ -81,6 +83,17 @@ def calm_collector() -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+def object_store_of(settings: Settings) -> ObjectStore:
+    """Where s3:// URLs lead in this installation."""
+    return ObjectStore(
+        settings.s3_endpoint_url,
+        settings.s3_region,
+        settings.s3_access_key_id,
+        settings.s3_secret_access_key.get_secret_value(),
+        [bucket for bucket in settings.s3_buckets.split(",") if bucket],
+    )
 
 
 def limits_of(settings: Settings) -> Limits:

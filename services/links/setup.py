@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from libs.bus.publisher import open_publisher
 from libs.bus.topology import ANALYTICS_EVENTS, ENDPOINTS_ACTIVITY, EVENTS
 from libs.chassis.client import open_channel
+from libs.chassis.http import listening, serving
 from libs.chassis.listen import split_address
 from libs.chassis.logging import get_logger
 from libs.chassis.run import Background, Parts
@@ -14,7 +15,6 @@ from libs.signing import Signer
 from services.links.clients import HitsPublisher, OptOuts
 from services.links.config import Settings
 from services.links.http.application import Pages, application
-from services.links.http.server import listening, serving
 from services.links.usecases import HitRecorder
 
 

@@ -16,6 +16,7 @@ from touchpoint.applications.v1 import applications_service_pb2 as _applications
 from touchpoint.applications.v1 import applications_service_pb2_grpc as applications_rpc
 from touchpoint.campaigns.v1 import campaigns_service_pb2 as _campaigns
 from touchpoint.common.v1 import access_pb2
+from touchpoint.common.v1 import tags_service_pb2 as _tags
 from touchpoint.endpoints.v1 import endpoints_service_pb2 as _endpoints
 from touchpoint.endpoints.v1 import import_service_pb2 as _imports
 from touchpoint.messaging.v1 import channels_service_pb2 as _channels
@@ -37,6 +38,7 @@ CONTRACTS: Final = (
     _imports,
     _messaging,
     _segmentation,
+    _tags,
     _templates,
 )
 _MOST_KEYS: Final = 10_000
@@ -50,6 +52,7 @@ class Rpc:
     path: str
     request: type[Message]
     answer: type[Message]
+    streams_in: bool = False  # takes a stream, of which the edge sends the first message alone
 
 
 def rpc_of(name: str) -> Rpc:
@@ -62,6 +65,7 @@ def rpc_of(name: str) -> Rpc:
         f"/touchpoint.{name}",
         message_factory.GetMessageClass(described.input_type),
         message_factory.GetMessageClass(described.output_type),
+        described.client_streaming,
     )
 
 
@@ -70,19 +74,26 @@ class Services:
 
     def __init__(self, channels: Mapping[str, aio.Channel]) -> None:
         self._channels = channels
-        self._calls: dict[str, Any] = {}
+        self._calls: dict[tuple[str, str], Any] = {}
 
     async def call(self, rpc: Rpc, request: Message, access_key_id: str) -> Message:
         """The answer, with the rights of the key. Raises aio.AioRpcError."""
-        method = self._calls.get(rpc.path)
+        name = (rpc.service, rpc.path)
+        method = self._calls.get(name)
         if method is None:
-            method = self._calls[rpc.path] = self._channels[rpc.service].unary_unary(
-                rpc.path,
-                request_serializer=lambda message: message.SerializeToString(),
-                response_deserializer=rpc.answer.FromString,
-            )
-        answer: Message = await method(request, metadata=((ACTING_FOR, access_key_id),))
+            method = self._calls[name] = self._method(rpc)
+        sent = iter([request]) if rpc.streams_in else request
+        answer: Message = await method(sent, metadata=((ACTING_FOR, access_key_id),))
         return answer
+
+    def _method(self, rpc: Rpc) -> Any:  # noqa: ANN401 - one of two kinds of multicallable
+        channel = self._channels[rpc.service]
+        open_method = channel.stream_unary if rpc.streams_in else channel.unary_unary
+        return open_method(
+            rpc.path,
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=rpc.answer.FromString,
+        )
 
 
 @dataclass(frozen=True, slots=True)

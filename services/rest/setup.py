@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from libs.chassis.client import open_channel
+from libs.chassis.http import listening, serving
 from libs.chassis.listen import split_address
 from libs.chassis.logging import get_logger
 from libs.chassis.run import Background, Parts
@@ -14,7 +15,6 @@ from services.rest.domain.model import load_model
 from services.rest.domain.operations import OPERATIONS
 from services.rest.http.application import Edge, application
 from services.rest.http.door import Door
-from services.rest.http.server import listening, serving
 from services.rest.usecases.calls import Calls
 from services.rest.usecases.ways import WAYS
 

@@ -8,6 +8,7 @@ from libs.bus.topology import EVENTS, SEGMENTATION_IMPORTS, deletion_queue
 from libs.chassis.client import open_channel
 from libs.chassis.run import Parts
 from libs.chassis.server import Service
+from libs.chassis.tags import tags_service
 from libs.clock import Clock, SystemClock
 from libs.mongo.client import open_database
 from libs.mongo.indexes import ensure_indexes
@@ -19,7 +20,7 @@ from services.segmentation.config import Settings
 from services.segmentation.consumer import DeletionConsumer, ImportConsumer
 from services.segmentation.servicer.registration import SERVICE, register
 from services.segmentation.servicer.segmentation import SegmentationServicer
-from services.segmentation.store.segments import INDEXES, SegmentStore
+from services.segmentation.store.segments import INDEXES, SegmentStore, tags
 from services.segmentation.usecases import Compiler
 
 
@@ -37,7 +38,7 @@ async def setup(settings: Settings, stack: AsyncExitStack, clock: Clock | None =
     servicer = SegmentationServicer(store, compiler, audience, events, pager, clock)
     imports, deletions = ImportConsumer(store, clock), DeletionConsumer(store)
     return Parts(
-        services=[Service(SERVICE, register, servicer)],
+        services=[Service(SERVICE, register, servicer), tags_service(tags(database))],
         background=[
             Consumer(url, SEGMENTATION_IMPORTS, imports.handle).run,
             Consumer(url, deletion_queue("segmentation"), deletions.handle).run,

@@ -9,6 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from libs.errors import ResourceExists, ResourceNotFound, VersionConflict
 from libs.mongo.client import Database, Document
 from libs.mongo.indexes import Index, Indexes
+from libs.mongo.tags import TagStore
 from services.templates.domain import Content, Head, Template
 
 INDEXES: Final[Indexes] = {
@@ -170,3 +171,13 @@ def _template(found: Document, head: Head) -> Template:
         creation_date=head.creation_date,
         last_modified_date=found["last_modified_date"],
     )
+
+
+def tags(database: Database) -> TagStore:
+    """Where the labels of templates are."""
+
+    def find(_: str, name_and_kind: str) -> Document:
+        name, _, kind = name_and_kind.rpartition("/")
+        return {"_id": _key(kind, name)}
+
+    return TagStore(database, "templates", find, counter="revision")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -24,6 +25,7 @@ from services.rest.domain.operations import OPERATIONS
 from services.rest.http.door import PUBLISHABLE_KEY
 from tests.support.conformance.wire import Answer, Wire, send
 from tests.support.conformance.world import World, build, client
+from tests.support.object_store import BUCKET, bucket_of
 
 pytestmark = pytest.mark.servers
 
@@ -217,6 +219,50 @@ def test_a_whole_campaign_with_the_javascript_sdk(platform_variables: dict[str, 
     assert "delivered    2" in done.stdout
 
 
+def test_a_file_in_an_object_store_becomes_a_segment(
+    world: World, object_store: dict[str, str]
+) -> None:
+    rows = b"ChannelType,Address\nEMAIL,s3-a@example.com\nEMAIL,s3-b@example.com\n"
+    bucket_of(object_store).put_object(Bucket=BUCKET, Key="guide.csv", Body=rows)
+    app_id = world.ids["ApplicationId"]
+    made = world.client.create_import_job(
+        ApplicationId=app_id,
+        ImportJobRequest={
+            "Format": "CSV",
+            "S3Url": f"s3://{BUCKET}/guide.csv",
+            "RoleArn": "arn:aws:iam::000000000000:role/import",
+            "RegisterEndpoints": True,
+            "DefineSegment": True,
+            "SegmentName": "from a file",
+        },
+    )["ImportJobResponse"]
+
+    def job() -> Any:
+        asked = {"ApplicationId": app_id, "JobId": made["Id"]}
+        told = world.client.get_import_job(**asked)["ImportJobResponse"]
+        assert told["JobStatus"] != "FAILED", told["Failures"]
+        return told if told["JobStatus"] == "COMPLETED" else None
+
+    done = until(job, "the end of the import")
+    assert (done["TotalProcessed"], done["Type"]) == (2, "IMPORT")
+    segment_id = done["Definition"]["SegmentId"]
+    jobs = world.client.get_segment_import_jobs(ApplicationId=app_id, SegmentId=segment_id)
+    assert [one["Id"] for one in jobs["ImportJobsResponse"]["Item"]] == [made["Id"]]
+
+    def segment() -> Any:
+        try:
+            asked = {"ApplicationId": app_id, "SegmentId": segment_id}
+            return world.client.get_segment(**asked)["SegmentResponse"]
+        except world.client.exceptions.NotFoundException:
+            return None  # told by an event, a moment after the job is done
+
+    told = until(segment, "the segment")
+    assert (told["SegmentType"], told["ImportDefinition"]["ChannelCounts"]) == (
+        "IMPORT",
+        {"EMAIL": 2},
+    )
+
+
 # Two applications, two keys --------------------------------------------------------------------
 
 
@@ -261,6 +307,12 @@ def _least(name: str, world: World) -> dict[str, Any]:
     """A body that would do something, were it let in."""
     bodies: Mapping[str, dict[str, Any]] = {
         "PutEvents": {"BatchItem": {"endpoint-1": {"Endpoint": {}, "Events": {}}}},
+        "CreateImportJob": {
+            "Format": "CSV",
+            "S3Url": f"s3://{BUCKET}/guide.csv",
+            "RoleArn": "role",
+            "RegisterEndpoints": True,
+        },
         "SendMessages": {"MessageConfiguration": {}},
         "SendUsersMessages": {"MessageConfiguration": {}, "Users": {"user-1": {}}},
         "UpdateEndpoint": {"Address": "stolen@example.com", "ChannelType": "EMAIL"},
@@ -277,6 +329,51 @@ def test_the_list_of_projects_holds_the_keys_own(world: World, stranger: Wire) -
     found = {one["Id"] for one in answer.body["Item"]}
     assert found
     assert world.ids["ApplicationId"] not in found
+
+
+def test_tags_of_another_applications_resources_are_out_of_reach(
+    world: World, stranger: Wire
+) -> None:
+    for arn in _arns(world)[:3]:
+        answer = stranger.ask("GET", f"/v1/tags/{quote(arn, safe='')}")
+        assert (answer.status, answer.error) == (403, "ForbiddenException")
+
+
+def _arns(world: World) -> list[str]:
+    ids = world.ids
+    head = f"arn:aws:mobiletargeting:eu-west-1:000000000000:apps/{ids['ApplicationId']}"
+    template = head.rpartition(":")[0] + f":templates/{ids['TemplateName']}/EMAIL"
+    return [
+        head,
+        f"{head}/segments/{ids['SegmentId']}",
+        f"{head}/campaigns/{ids['CampaignId']}",
+        template,
+    ]
+
+
+def _unknown(arn: str) -> str:
+    head, _, last = arn.rpartition("/")
+    return f"{head}-none/{last}" if last == "EMAIL" else f"{arn}none"
+
+
+@pytest.mark.parametrize("place", range(4), ids=["app", "segment", "campaign", "template"])
+def test_labels_are_put_read_and_taken_off(world: World, place: int) -> None:
+    arn, client = _arns(world)[place], world.client
+    client.tag_resource(ResourceArn=arn, TagsModel={"tags": {"team": "crm", "a.b": "$x"}})
+    client.tag_resource(ResourceArn=arn, TagsModel={"tags": {"team": "shop"}})
+    told = client.list_tags_for_resource(ResourceArn=arn)["TagsModel"]["tags"]
+    assert told == {"team": "shop", "a.b": "$x"}
+    client.untag_resource(ResourceArn=arn, TagKeys=["a.b", "team"])
+    assert client.list_tags_for_resource(ResourceArn=arn)["TagsModel"]["tags"] == {}
+    with pytest.raises(client.exceptions.BadRequestException) as caught:
+        client.tag_resource(ResourceArn=arn, TagsModel={"tags": {"aws:x": "1", "": "2"}})
+    assert "aws: is reserved" in str(caught.value)
+    assert "1 to 128" in str(caught.value)
+    many = {f"key-{number}": "x" for number in range(51)}
+    with pytest.raises(client.exceptions.BadRequestException):
+        client.tag_resource(ResourceArn=arn, TagsModel={"tags": many})
+    with pytest.raises(client.exceptions.NotFoundException):
+        client.list_tags_for_resource(ResourceArn=_unknown(arn))
 
 
 # Who is let in -----------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ _EMAIL = {"EmailTemplateRequest.Subject": "Hi", "EmailTemplateRequest.TextPart":
 # What an operation needs that no shape can say: two members that exclude each other, a segment
 # of its own application, an address that is fit for its channel.
 GIVEN: Mapping[str, Mapping[str, Any]] = {
+    "TagResource": {"TagsModel": {"tags": {"team": "crm"}}},
+    "UntagResource": {"TagKeys": ["team"]},
     "UpdateEndpoint": {"EndpointRequest.Address": "aiko@example.com"},
     "GetApplicationDateRangeKpi": _RANGE,
     "GetCampaignDateRangeKpi": _RANGE,
@@ -55,6 +57,10 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
             "EmailMessage": {"SimpleEmail": {"Subject": {"Data": "Hi"}, "TextPart": {"Data": "Hi"}}}
         },
         "SendUsersMessageRequest.Users": {"user-1": {}},
+    },
+    "CreateImportJob": {
+        "ImportJobRequest.S3Url": "s3://imports/people.csv",
+        "ImportJobRequest.RegisterEndpoints": True,
     },
     "ListTemplates": {"TemplateType": "EMAIL"},
     "CreateEmailTemplate": _EMAIL,
@@ -113,6 +119,9 @@ def parameters(name: str, ids: Mapping[str, str], *, full: bool) -> dict[str, An
         # Content of its own or a template: once with the one, once with the other.
         left_out.append(f"{payload}.{'Template' if full else 'Message'}Configuration")
         given[f"{payload}.Name"] = "a campaign"
+    given["ResourceArn"] = (
+        f"arn:aws:mobiletargeting:eu-west-1:000000000000:apps/{ids['ApplicationId']}"
+    )
     if name.startswith("Create") and name.endswith("Template"):
         given["TemplateName"] = f"new-{ids['TemplateName']}"
     shape = SHAPES.operation_model(name).input_shape
@@ -143,6 +152,9 @@ def call(world: World, name: str, arguments: Mapping[str, Any]) -> dict[str, Any
     status = told.pop("ResponseMetadata")["HTTPStatusCode"]
     assert status == MODEL.actions[name].status
     shape = SHAPES.operation_model(name).output_shape
+    if shape is None:
+        assert not told
+        return told
     report = ParamValidator().validate(told, shape)
     assert not report.has_errors(), report.generate_report()
     return told
@@ -151,9 +163,11 @@ def call(world: World, name: str, arguments: Mapping[str, Any]) -> dict[str, Any
 @pytest.mark.parametrize("full", [False, True], ids=["required", "all"])
 @pytest.mark.parametrize("name", SERVED)
 def test_the_answer_has_the_models_shape(world: World, name: str, full: bool) -> None:  # noqa: FBT001
-    if name in {"GetImportJob"}:
-        pytest.skip("no import job can be made over REST yet")
-    call(world, name, parameters(name, world.ids, full=full))
+    ids = dict(world.ids)
+    if name == "GetImportJob":
+        made = call(world, "CreateImportJob", parameters("CreateImportJob", ids, full=False))
+        ids["JobId"] = made["ImportJobResponse"]["Id"]
+    call(world, name, parameters(name, ids, full=full))
 
 
 def _error(pinpoint: Any, name: str, arguments: Mapping[str, Any]) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from pymongo.errors import DuplicateKeyError
 
 from libs.errors import ResourceNotFound, VersionConflict
 from libs.mongo.client import Database, Document
+from libs.mongo.tags import TagStore
 from services.campaigns.domain.campaign import Campaign, CampaignState
 from services.campaigns.store.documents import campaign_document, from_campaign_document
 
@@ -121,3 +122,13 @@ class CampaignStore:
 
 def _version_id(campaign: Campaign) -> str:
     return f"{campaign.campaign_id}/{campaign.version}"
+
+
+def tags(database: Database) -> TagStore:
+    """Where the labels of campaigns are."""
+    return TagStore(
+        database,
+        "campaigns",
+        lambda app_id, one: {"_id": one, "app_id": app_id, "state": {"$nin": _GONE}},
+        counter="revision",
+    )

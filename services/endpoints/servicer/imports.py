@@ -52,9 +52,9 @@ class ImportServicer(rpc.ImportServiceServicer):
         self, request: pb.ListImportJobsRequest, _: Call
     ) -> pb.ListImportJobsResponse:
         application_id, size = application_of(request), page_size(request.page_size)
-        query = ["import jobs", application_id]
+        query = ["import jobs", application_id, request.segment_id]
         after = self._pager.last(query, request.page_token)
-        found = await self._jobs.page(application_id, after, size + 1)
+        found = await self._jobs.page(application_id, request.segment_id, after, size + 1)
         page = found[:size]
         last = (page[-1].creation_date, page[-1].job_id) if len(found) > size else None
         return pb.ListImportJobsResponse(

@@ -56,9 +56,13 @@ class JobStore:
             raise ResourceNotFound("import job", job_id)
         return _job(document)
 
-    async def page(self, application_id: str, after: After, limit: int) -> list[Job]:
-        """Jobs of an application, newest first."""
+    async def page(
+        self, application_id: str, segment_id: str, after: After, limit: int
+    ) -> list[Job]:
+        """Jobs of an application, newest first; with a segment only those that fill it."""
         query: Document = {"definition.application_id": application_id}
+        if segment_id:
+            query["definition.segment_id"] = segment_id
         if after is not None:
             moment, last_id = after
             earlier = {"creation_date": {"$lt": moment}}

@@ -51,7 +51,7 @@ def of_status(
     name, status = _KINDS.get(code, _FAULT)
     if too_large:
         name, status = "PayloadTooLargeException", 413
-    if name not in modelled and status in {404, 409, 413}:
+    if modelled and name not in modelled and status in {404, 409, 413}:
         # The SDKs have no class for it there: Pinpoint itself answers these with a bad request.
         name, status = "BadRequestException", 400
     return Failure(name, status, message, retry_seconds)

@@ -20,6 +20,7 @@ SEGMENTS: Final = "segmentation.v1.SegmentationService/"
 TEMPLATES: Final = "templates.v1.TemplatesService/"
 CAMPAIGNS: Final = "campaigns.v1.CampaignsService/"
 CHANNELS: Final = "messaging.v1.ChannelsService/"
+TAGS: Final = "common.v1.TagsService/"
 MESSAGES: Final = "messaging.v1.MessagingService/"
 
 
@@ -97,6 +98,13 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "GetUserEndpoints": Operation(ENDPOINTS + "GetUserEndpoints"),
     "DeleteUserEndpoints": Operation(ENDPOINTS + "DeleteUserEndpoints"),
     "PutEvents": Operation(EVENTS + "PutEvents"),
+    "CreateImportJob": Operation(
+        IMPORTS + "CreateImportJob",
+        "definition",
+        "import_job",
+        parameters={"ApplicationId": "definition.application_id"},
+    ),
+    "GetSegmentImportJobs": Operation(IMPORTS + "ListImportJobs"),
     "GetImportJob": Operation(IMPORTS + "GetImportJob", answer="import_job"),
     "GetImportJobs": Operation(IMPORTS + "ListImportJobs"),
     "CreateSegment": Operation(SEGMENTS + "CreateSegment", "segment", "segment"),
@@ -126,6 +134,9 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "GetChannels": Operation(CHANNELS + "ListChannels", way="channels"),
     "SendMessages": Operation(MESSAGES + "SendMessages"),
     "SendUsersMessages": Operation(MESSAGES + "SendUsersMessages"),
+    "ListTagsForResource": Operation(TAGS + "ListTags", way="list_tags"),
+    "TagResource": Operation(TAGS + "TagResource", way="tag_resource"),
+    "UntagResource": Operation(TAGS + "UntagResource", way="untag_resource"),
     "GetCampaignDateRangeKpi": Operation(
         ANALYTICS + "GetCampaignDateRangeKpi", without_effect=_WHOLE
     ),

@@ -1,7 +1,7 @@
 """One handler for every path: find the operation, check who asks, serve, answer in AWS's form."""
 
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
 import orjson
 from starlette.applications import Starlette
@@ -53,7 +53,8 @@ class Edge:
         access_key_id, region = await self._door.caller(received)
         found = self._found(received)
         occasion = Occasion(request_id, region)
-        query = dict(parse_qsl(received.query, keep_blank_values=True))
+        lists = parse_qs(received.query, keep_blank_values=True)
+        query = {name: values[-1] for name, values in lists.items()}
         told = await self._calls.serve(
             Request(
                 found.action,
@@ -61,6 +62,7 @@ class Edge:
                 _body(received.body) if found.action.payload else None,
                 access_key_id,
                 occasion,
+                lists,
             )
         )
         content = b"" if told is None else orjson.dumps(told)

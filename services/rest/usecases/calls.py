@@ -1,7 +1,7 @@
 """An operation of the table, from a checked request to its answer."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import grpc
@@ -31,6 +31,7 @@ class Request:
     body: Json
     access_key_id: str
     occasion: Occasion
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of the query, repeated ones
 
 
 Way = Callable[["Calls", Request, Operation], Awaitable[Json]]

@@ -1,15 +1,19 @@
 """Operations that are more than a row: named one by one, each with its reason."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from google.protobuf.message import Message
 
+from services.rest.clients import rpc_of
+from services.rest.domain.arns import labelled
 from services.rest.domain.decoding import Field, enum_prefix
 from services.rest.domain.encoding import Encoder
-from services.rest.domain.failures import Failure
+from services.rest.domain.failures import Failure, bad_request
 from services.rest.domain.fillers import FILLERS, accepted
 from services.rest.domain.operations import Operation
+from services.rest.domain.validation import faults
 from services.rest.usecases.calls import Calls, Json, Request, Way
 
 _MOST_NAMED: Final = 20
@@ -54,6 +58,40 @@ async def endpoints_batch(calls: Calls, request: Request, row: Operation) -> Jso
     return accepted(request.occasion)
 
 
+async def list_tags(calls: Calls, request: Request, row: Operation) -> Json:
+    """Labels are kept by the service of the resource, which its name tells."""
+    return {"tags": dict((await _tagged(calls, request, row)).tags)}
+
+
+async def tag_resource(calls: Calls, request: Request, row: Operation) -> None:
+    """As `list_tags`; the model answers with nothing."""
+    name, shape = _payload(request)
+    found = faults(request.body, shape)
+    if found:
+        raise bad_request(f"{name}: " + "; ".join(found[:_MOST_NAMED]))
+    await _tagged(calls, request, row, tags=request.body["tags"])
+
+
+async def untag_resource(calls: Calls, request: Request, row: Operation) -> None:
+    """As `tag_resource`; the keys stand in the query, one parameter each."""
+    await _tagged(calls, request, row, tag_keys=request.lists.get("tagKeys", ()))
+
+
+async def _tagged(calls: Calls, request: Request, row: Operation, **more: Any) -> Any:  # noqa: ANN401 - of any of the three RPCs
+    found = labelled(request.parameters["resource-arn"])
+    if found is None:
+        raise bad_request("ResourceArn: does not name an app, a segment, a campaign or a template")
+    rpc = replace(rpc_of(row.rpc), service=found.service)
+    ids = {"application_id": found.application_id, "resource_id": found.resource_id}
+    return await calls.call(rpc, rpc.request(**ids, **more), request)
+
+
+def _payload(request: Request) -> tuple[str, Any]:
+    if request.action.payload is None:
+        raise bad_request("the operation has no body")
+    return request.action.payload
+
+
 def _given(message: Message | None) -> Message:
     if message is None:  # the RPC after it has refused by now
         raise Failure("NotFoundException", 404, "there is no such channel")
@@ -64,4 +102,7 @@ WAYS: Final[Mapping[str, Way]] = {
     "channels": channels,
     "delete_channel": delete_channel,
     "endpoints_batch": endpoints_batch,
+    "list_tags": list_tags,
+    "tag_resource": tag_resource,
+    "untag_resource": untag_resource,
 }

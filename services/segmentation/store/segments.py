@@ -9,6 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from libs.errors import ResourceNotFound, VersionConflict
 from libs.mongo.client import Database, Document
 from libs.mongo.indexes import Index, Indexes
+from libs.mongo.tags import TagStore
 from services.segmentation.domain.segment import Reference, Segment
 from services.segmentation.store.documents import document_id, from_document, to_document
 
@@ -141,3 +142,10 @@ class SegmentStore:
         """Delete all segments of an application."""
         await self._versions.delete_many({"app_id": app_id})
         await self._segments.delete_many({"app_id": app_id})
+
+
+def tags(database: Database) -> TagStore:
+    """Where the labels of segments are."""
+    return TagStore(
+        database, "segments", lambda app_id, one: {"_id": document_id(app_id, one)}, as_pairs=True
+    )
