@@ -37,6 +37,13 @@ class Settings(BaseSettings):
     campaigns_addr: str = ""
     messaging_addr: str = ""
     analytics_addr: str = ""
+    # The object store that s3:// URLs mean; any that speaks S3. Without a key there is none.
+    s3_endpoint_url: str = ""
+    s3_region: str = "us-east-1"
+    s3_access_key_id: str = ""
+    s3_secret_access_key: SecretStr = SecretStr("")
+    # Buckets, separated by commas, that jobs may use; empty means all that the key opens.
+    s3_buckets: str = ""
 
     def page_key(self) -> bytes:
         """Key of page tokens; the peer token serves when none of its own is set."""

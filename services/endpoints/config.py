@@ -1,6 +1,6 @@
 """Settings of the endpoints service."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from libs.chassis import config
 
@@ -19,10 +19,3 @@ class Settings(config.Settings):
     import_lease_seconds: int = Field(default=20, ge=2)
     # Hosts, separated by commas, that imports may fetch from over http and inside the own network.
     import_allowed_hosts: str = ""
-    # The object store that s3:// URLs mean; any that speaks S3. Without a key there is none.
-    s3_endpoint_url: str = ""
-    s3_region: str = "us-east-1"
-    s3_access_key_id: str = ""
-    s3_secret_access_key: SecretStr = SecretStr("")
-    # Buckets, separated by commas, that jobs may use; empty means all that the key opens.
-    s3_buckets: str = ""

@@ -11,6 +11,7 @@ from libs.bus.consumer import Consumer, Pace
 from libs.bus.publisher import open_publisher
 from libs.bus.topology import ENDPOINTS_ACTIVITY, EVENTS, deletion_queue
 from libs.chassis.client import open_channel
+from libs.chassis.objects import object_store_of
 from libs.chassis.run import Parts
 from libs.chassis.server import Service
 from libs.clock import SystemClock
@@ -21,7 +22,6 @@ from services.endpoints.clients import Consent, EventPublisher, Fetcher
 from services.endpoints.config import Settings
 from services.endpoints.consumer import ActivityConsumer, DeletionConsumer
 from services.endpoints.domain.limits import Limits
-from services.endpoints.domain.objects import ObjectStore
 from services.endpoints.scheduler import ImportLoop
 from services.endpoints.servicer.audience import AudienceServicer
 from services.endpoints.servicer.endpoints import EndpointsServicer
@@ -83,17 +83,6 @@ def calm_collector() -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-
-
-def object_store_of(settings: Settings) -> ObjectStore:
-    """Where s3:// URLs lead in this installation."""
-    return ObjectStore(
-        settings.s3_endpoint_url,
-        settings.s3_region,
-        settings.s3_access_key_id,
-        settings.s3_secret_access_key.get_secret_value(),
-        [bucket for bucket in settings.s3_buckets.split(",") if bucket],
-    )
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -21,6 +21,7 @@ from touchpoint.endpoints.v1 import endpoints_service_pb2 as _endpoints
 from touchpoint.endpoints.v1 import import_service_pb2 as _imports
 from touchpoint.messaging.v1 import channels_service_pb2 as _channels
 from touchpoint.messaging.v1 import messaging_service_pb2 as _messaging
+from touchpoint.segmentation.v1 import export_service_pb2 as _exports
 from touchpoint.segmentation.v1 import segmentation_service_pb2 as _segmentation
 from touchpoint.templates.v1 import templates_service_pb2 as _templates
 
@@ -35,6 +36,7 @@ CONTRACTS: Final = (
     _campaigns,
     _channels,
     _endpoints,
+    _exports,
     _imports,
     _messaging,
     _segmentation,

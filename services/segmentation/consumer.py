@@ -12,6 +12,7 @@ from libs.chassis.logging import get_logger
 from libs.clock import Clock
 from libs.timestamps import from_timestamp
 from services.segmentation.domain.segment import ImportFacts, Segment
+from services.segmentation.store.exports import ExportStore
 from services.segmentation.store.segments import SegmentStore
 
 
@@ -50,13 +51,15 @@ class ImportConsumer:
 class DeletionConsumer:
     """Hears of deleted applications."""
 
-    def __init__(self, store: SegmentStore) -> None:
+    def __init__(self, store: SegmentStore, exports: ExportStore) -> None:
         self._store = store
+        self._exports = exports
 
     async def handle(self, deliveries: Sequence[Delivery]) -> None:
-        """A deleted application leaves no segment and no version behind."""
+        """A deleted application leaves no segment, no version and no job behind."""
         for delivery in deliveries:
             event = applications_events.ApplicationDeleted.FromString(delivery.body)
+            await self._exports.delete_application(event.application_id)
             await self._store.delete_application(event.application_id)
 
 

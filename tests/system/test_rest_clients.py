@@ -313,6 +313,7 @@ def _least(name: str, world: World) -> dict[str, Any]:
             "RoleArn": "role",
             "RegisterEndpoints": True,
         },
+        "CreateExportJob": {"S3UrlPrefix": f"s3://{BUCKET}/stolen/", "RoleArn": "role"},
         "SendMessages": {"MessageConfiguration": {}},
         "SendUsersMessages": {"MessageConfiguration": {}, "Users": {"user-1": {}}},
         "UpdateEndpoint": {"Address": "stolen@example.com", "ChannelType": "EMAIL"},

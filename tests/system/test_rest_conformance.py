@@ -62,6 +62,10 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
         "ImportJobRequest.S3Url": "s3://imports/people.csv",
         "ImportJobRequest.RegisterEndpoints": True,
     },
+    "CreateExportJob": {
+        "ExportJobRequest.S3UrlPrefix": "s3://imports/exported/",
+        "ExportJobRequest.SegmentVersion": 1,
+    },
     "ListTemplates": {"TemplateType": "EMAIL"},
     "CreateEmailTemplate": _EMAIL,
     "UpdateEmailTemplate": _EMAIL,
@@ -164,9 +168,10 @@ def call(world: World, name: str, arguments: Mapping[str, Any]) -> dict[str, Any
 @pytest.mark.parametrize("name", SERVED)
 def test_the_answer_has_the_models_shape(world: World, name: str, full: bool) -> None:  # noqa: FBT001
     ids = dict(world.ids)
-    if name == "GetImportJob":
-        made = call(world, "CreateImportJob", parameters("CreateImportJob", ids, full=False))
-        ids["JobId"] = made["ImportJobResponse"]["Id"]
+    if name in {"GetImportJob", "GetExportJob"}:
+        create = name.replace("Get", "Create")
+        [made] = call(world, create, parameters(create, ids, full=False)).values()
+        ids["JobId"] = made["Id"]
     call(world, name, parameters(name, ids, full=full))
 
 

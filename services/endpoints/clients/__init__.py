@@ -12,10 +12,10 @@ from touchpoint.messaging.v1 import dispatch_service_pb2 as dispatch
 from touchpoint.messaging.v1 import dispatch_service_pb2_grpc as dispatch_rpc
 
 from libs.bus.publisher import Publisher, outgoing
+from libs.chassis.objects import SCHEME, ObjectStore
 from libs.chassis.urls import check_url
 from libs.timestamps import to_timestamp
 from services.endpoints.domain.jobs import Job
-from services.endpoints.domain.objects import SCHEME, ObjectStore
 
 
 class Consent:

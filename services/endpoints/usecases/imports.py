@@ -133,6 +133,9 @@ class ImportRunner:
         header = cursor.header
         if job.definition.format == "CSV" and header is None:
             header = _header(numbered)
+        if header is not None and job.definition.source_url.endswith("/"):
+            # Each file of a folder has its header row; one is enough.
+            numbered = (row for row in numbered if row[1] != header.encode())
         tally = Tally()
         now = cursor.time or self._next_time(None)
         occasion = Occasion(job.application_id, job.job_id, now)

@@ -64,6 +64,8 @@ _MESSAGE: Final = {"Message": _said(_ACCEPTED), "RequestID": _request_id}
 _CHANNEL: Final = {"IsArchived": _said(value=False), "LastModifiedBy": _said(None)}
 FILLERS: Final[Fillers] = {
     "applications.v1.Application": {"Arn": _arn_of("apps/{application_id}")},
+    "segmentation.v1.ExportJob": {"Type": _said("EXPORT")},
+    "segmentation.v1.ExportJobDefinition": {"RoleArn": _said("")},
     "segmentation.v1.Segment": {
         "Arn": _arn_of("apps/{application_id}/segments/{segment_id}"),
     },

@@ -26,6 +26,8 @@ RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
     "endpoints.v1.ImportJob": {"Id": "job_id", "ApplicationId": "definition.application_id"},
     "endpoints.v1.ImportJobDefinition": {"S3Url": "source_url"},
     "endpoints.v1.BatchUpdateEndpointsRequest": {"Item": "endpoints"},
+    "segmentation.v1.ExportJob": {"Id": "job_id"},
+    "segmentation.v1.ExportJobDefinition": {"S3UrlPrefix": "target_url"},
     "segmentation.v1.Segment": {"Id": "segment_id"},
     "segmentation.v1.SegmentReference": {"Id": "segment_id"},
     "segmentation.v1.SegmentImportDefinition": {"S3Url": "source_url"},

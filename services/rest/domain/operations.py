@@ -13,6 +13,7 @@ from typing import Final
 ACCEPTED: Final = "="
 APPLICATIONS: Final = "applications.v1.ApplicationsService/"
 ENDPOINTS: Final = "endpoints.v1.EndpointsService/"
+EXPORTS: Final = "segmentation.v1.ExportService/"
 IMPORTS: Final = "endpoints.v1.ImportService/"
 EVENTS: Final = "analytics.v1.EventsService/"
 ANALYTICS: Final = "analytics.v1.AnalyticsService/"
@@ -104,6 +105,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "import_job",
         parameters={"ApplicationId": "definition.application_id"},
     ),
+    "CreateExportJob": Operation(EXPORTS + "CreateExportJob", "definition", "export_job"),
+    "GetExportJob": Operation(EXPORTS + "GetExportJob", answer="export_job"),
+    "GetExportJobs": Operation(EXPORTS + "ListExportJobs"),
+    "GetSegmentExportJobs": Operation(EXPORTS + "ListExportJobs"),
     "GetSegmentImportJobs": Operation(IMPORTS + "ListImportJobs"),
     "GetImportJob": Operation(IMPORTS + "GetImportJob", answer="import_job"),
     "GetImportJobs": Operation(IMPORTS + "ListImportJobs"),

@@ -23,7 +23,7 @@ from services.segmentation.domain.filters import Filter
 from services.segmentation.servicer.decoding import segment_from_proto, target_from_proto
 from services.segmentation.servicer.encoding import channel_estimates, segment_to_proto
 from services.segmentation.store.segments import SegmentStore
-from services.segmentation.usecases import Compiler
+from services.segmentation.usecases.compiler import Compiler
 
 Call = Any  # grpc.aio's context; nothing here needs it
 

@@ -1,5 +1,6 @@
 """Imports from an object store that speaks S3: one object, a folder, and what is refused."""
 
+import gzip
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -57,6 +58,20 @@ async def test_a_folder_is_read_in_order_as_one_file(
     url = f"s3://{BUCKET}/folder/"
     job = await _job(stored, app_id, url, format=pb.IMPORT_FORMAT_JSON)
     assert (job.total_processed, job.total_failures) == (3, 0)
+
+
+async def test_files_of_a_folder_keep_their_headers_and_may_be_packed(
+    stored: Endpoints, app_id: str, object_store: dict[str, str]
+) -> None:
+    store, header = bucket_of(object_store), b"ChannelType,Address\n"
+    store.put_object(Bucket=BUCKET, Key="packed/1.csv", Body=header + _row(1))
+    packed = gzip.compress(header + b"".join(_row(n) for n in range(2, 60_002)))
+    store.put_object(Bucket=BUCKET, Key="packed/2.csv.gz", Body=packed)
+    job = await _job(stored, app_id, f"s3://{BUCKET}/packed/")
+    assert (job.total_processed, job.total_failures) == (60_001, 0)
+    store.put_object(Bucket=BUCKET, Key="torn.csv.gz", Body=b"not gzip at all")
+    torn = await _job(stored, app_id, f"s3://{BUCKET}/torn.csv.gz")
+    assert torn.job_status == pb.JOB_STATUS_FAILED
 
 
 async def test_an_object_that_is_not_there_fails_the_job(stored: Endpoints, app_id: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from libs.chassis.config import Settings
 from libs.errors import UrlForbidden
 
 SCHEME = "s3://"
@@ -42,3 +43,14 @@ class ObjectStore:
         if self.buckets and parts.netloc not in self.buckets:
             raise UrlForbidden(name, parts.netloc, "this installation does not use the bucket")
         return Place(parts.netloc, parts.path.removeprefix("/"))
+
+
+def object_store_of(settings: Settings) -> ObjectStore:
+    """Where s3:// URLs lead in this installation."""
+    return ObjectStore(
+        settings.s3_endpoint_url,
+        settings.s3_region,
+        settings.s3_access_key_id,
+        settings.s3_secret_access_key.get_secret_value(),
+        [bucket for bucket in settings.s3_buckets.split(",") if bucket],
+    )

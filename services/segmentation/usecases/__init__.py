@@ -1,0 +1,1 @@
+"""Segments turned into filters, and their members written as files."""
