@@ -14,6 +14,7 @@ from services.endpoints.domain.instants import to_millisecond
 from services.endpoints.store.endpoints import EndpointStore
 from services.endpoints.store.jobs import FileStore, JobStore
 from services.endpoints.store.names import NameStore
+from services.endpoints.store.removals import RemovalStore
 
 
 class ActivityConsumer:
@@ -44,9 +45,15 @@ class DeletionConsumer:
     """Deletes what the service holds of an application."""
 
     def __init__(
-        self, store: EndpointStore, names: NameStore, jobs: JobStore, files: FileStore
+        self,
+        store: EndpointStore,
+        names: NameStore,
+        removals: RemovalStore,
+        jobs: JobStore,
+        files: FileStore,
     ) -> None:
         self._store = store
+        self._removals = removals
         self._names = names
         self._jobs = jobs
         self._files = files
@@ -60,3 +67,4 @@ class DeletionConsumer:
                 await self._files.delete(job_id)
             await self._store.delete_application(event.application_id)
             await self._names.delete_application(event.application_id)
+            await self._removals.delete_application(event.application_id)

@@ -1,11 +1,13 @@
-"""The clock edge: looks for import jobs that wait, and runs them."""
+"""The clock edge: looks for import jobs and sweeps that wait, and runs them."""
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from libs.away import is_away
 from libs.chassis.logging import get_logger
 from services.endpoints.usecases.imports import ImportRunner
+from services.endpoints.usecases.removal import Removal
 
 LOOK_SECONDS: Final = 1.0
 
@@ -48,3 +50,27 @@ class ImportLoop:
                     wait.cancel()
         except TimeoutError:
             return
+
+
+class RemovalLoop:
+    """Sweeps removed attributes from what is stored, one application after the other."""
+
+    def __init__(self, removal: Removal) -> None:
+        self._removal = removal
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Look every second until stopping; a sweep in hand ends with its page."""
+        while not stopping.is_set():
+            if not await self._step(stopping):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
+
+    async def _step(self, stopping: asyncio.Event) -> bool:
+        try:
+            return await self._removal.run_one(stopping)
+        except Exception as error:
+            if is_away(error):
+                get_logger().warning("removal_waiting", cause=type(error).__name__)
+            else:
+                get_logger().exception("removal_crashed")
+            return False  # its lease ends, and it goes on where it was

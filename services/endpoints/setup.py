@@ -22,17 +22,20 @@ from services.endpoints.clients import Consent, EventPublisher, Fetcher
 from services.endpoints.config import Settings
 from services.endpoints.consumer import ActivityConsumer, DeletionConsumer
 from services.endpoints.domain.limits import Limits
-from services.endpoints.scheduler import ImportLoop
+from services.endpoints.scheduler import ImportLoop, RemovalLoop
 from services.endpoints.servicer.audience import AudienceServicer
 from services.endpoints.servicer.endpoints import EndpointsServicer
 from services.endpoints.servicer.imports import ImportServicer
 from services.endpoints.store import endpoints as endpoint_store
 from services.endpoints.store import jobs as job_store
+from services.endpoints.store import removals as removal_store
 from services.endpoints.store.audience import AudienceStore
 from services.endpoints.store.endpoints import EndpointStore
 from services.endpoints.store.jobs import FileStore, JobStore
 from services.endpoints.store.names import NameStore
+from services.endpoints.store.removals import RemovalStore
 from services.endpoints.usecases.imports import ImportRunner, Stores
+from services.endpoints.usecases.removal import Removal
 from services.endpoints.usecases.rows import RowWriter
 from services.endpoints.usecases.uploads import Uploads
 from services.endpoints.usecases.upsert import Upserts
@@ -50,7 +53,9 @@ async def setup(settings: Settings, stack: AsyncExitStack) -> Parts:
     events = EventPublisher(await open_publisher(url, EVENTS, "endpoints", stack))
     hosts = [host for host in settings.import_allowed_hosts.split(",") if host]
     fetcher = Fetcher(hosts, object_store_of(settings))
-    upserts = Upserts(store, names, _consent(settings, stack), limits)
+    removals = RemovalStore(database, settings.import_lease_seconds)
+    upserts = Upserts(store, names, removals, _consent(settings, stack), limits)
+    removal = Removal(removals, store, names, upserts)
     most = (settings.import_most_bytes, settings.import_most_running)
     runner = ImportRunner(
         Stores(jobs, files, audience), RowWriter(upserts, store), fetcher, events, clock, most[0]
@@ -58,17 +63,18 @@ async def setup(settings: Settings, stack: AsyncExitStack) -> Parts:
     loop = ImportLoop(runner)
     uploads = Uploads(jobs, files, fetcher, clock, most)
     importing = ImportServicer(jobs, uploads, Pager(settings.page_key()), loop.wake)
-    deletions = DeletionConsumer(store, names, jobs, files)
+    deletions = DeletionConsumer(store, names, removals, jobs, files)
     activity = ActivityConsumer(store, clock)
     pace = Pace(prefetch=64, batch_size=32)
     return Parts(
         services=_services(
-            EndpointsServicer(store, upserts, clock),
+            EndpointsServicer(store, upserts, removal, clock),
             AudienceServicer(audience, store, clock),
             importing,
         ),
         background=[
             loop.run,
+            RemovalLoop(removal).run,
             Consumer(url, ENDPOINTS_ACTIVITY, activity.handle, pace).run,
             Consumer(url, deletion_queue("endpoints"), deletions.handle).run,
         ],
@@ -100,7 +106,8 @@ def limits_of(settings: Settings) -> Limits:
 async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
     database = await open_database(settings, "endpoints", stack)
     await ensure_clustered(database, endpoint_store.COLLECTION)
-    await ensure_indexes(database, {**endpoint_store.INDEXES, **job_store.INDEXES})
+    for store in (endpoint_store, job_store, removal_store):
+        await ensure_indexes(database, store.INDEXES)
     return database
 
 

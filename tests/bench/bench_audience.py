@@ -61,6 +61,7 @@ from services.endpoints.store.audience import AudienceStore
 from services.endpoints.store.documents import to_document
 from services.endpoints.store.endpoints import EndpointStore
 from services.endpoints.store.names import NameStore
+from services.endpoints.store.removals import RemovalStore
 from services.endpoints.usecases.upsert import Upserts
 
 APP = "b" * 32
@@ -422,7 +423,9 @@ async def main(arguments: argparse.Namespace) -> None:
         await ensure_clustered(database, endpoint_store.COLLECTION)
         await ensure_indexes(database, endpoint_store.INDEXES)
         store, limits = EndpointStore(database), Limits()
-        upserts = Upserts(store, NameStore(database, 250), Consent(None), limits)
+        upserts = Upserts(
+            store, NameStore(database, 250), RemovalStore(database, 20), Consent(None), limits
+        )
         if not arguments.keep:
             await writing(upserts, database, arguments.count, arguments.rounds)
         duck = duck_table(arguments.count)

@@ -40,6 +40,7 @@ from services.endpoints.store import endpoints as endpoint_store
 from services.endpoints.store.audience import AudienceStore
 from services.endpoints.store.endpoints import EndpointStore
 from services.endpoints.store.names import NameStore
+from services.endpoints.store.removals import RemovalStore
 from services.endpoints.usecases.upsert import Upserts
 from tests.bench import bench_audience
 from tests.bench.bench_audience import APP, NOW, Contest
@@ -175,7 +176,9 @@ async def main(size: int, rounds: int, running: Estate) -> None:
         stack.callback(mongo.close)
         database = mongo.get_database(f"{running.env['DATABASE_PREFIX']}endpoints")
         store = EndpointStore(database)
-        upserts = Upserts(store, NameStore(database, 250), Consent(None), Limits())
+        upserts = Upserts(
+            store, NameStore(database, 250), RemovalStore(database, 20), Consent(None), Limits()
+        )
         pace = await bench_audience.load(upserts, 0, size, "bench")
         rate = pace.rows / pace.wall_seconds
         print(f"{size:,} endpoints loaded, {rate:,.0f}/s", flush=True)

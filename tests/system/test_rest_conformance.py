@@ -66,6 +66,10 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
         "ExportJobRequest.S3UrlPrefix": "s3://imports/exported/",
         "ExportJobRequest.SegmentVersion": 1,
     },
+    "RemoveAttributes": {
+        "AttributeType": "endpoint-custom-attributes",
+        "UpdateAttributesRequest.Blacklist": ["old_*", "plan"],
+    },
     "ListTemplates": {"TemplateType": "EMAIL"},
     "CreateEmailTemplate": _EMAIL,
     "UpdateEmailTemplate": _EMAIL,

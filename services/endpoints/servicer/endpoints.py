@@ -21,19 +21,28 @@ from libs.errors import (
 from services.endpoints.domain.endpoint import Change, Occasion
 from services.endpoints.servicer.decoding import application_of, to_change
 from services.endpoints.store.endpoints import EndpointStore
+from services.endpoints.usecases.removal import Removal
 from services.endpoints.usecases.upsert import Outcome, Upserts
 
 Call = Any  # grpc.aio's context; nothing here needs it
 MOST_ITEMS: Final = 100  # spec 2.3
 MOST_BYTES: Final = 7 * 1024 * 1024  # spec 2.3
 MOST_IDS: Final = 1000
+_KINDS: Final = {
+    pb.ATTRIBUTE_TYPE_ENDPOINT_CUSTOM_ATTRIBUTES: "attributes",
+    pb.ATTRIBUTE_TYPE_ENDPOINT_METRIC_ATTRIBUTES: "metrics",
+    pb.ATTRIBUTE_TYPE_ENDPOINT_USER_ATTRIBUTES: "user_attributes",
+}
 
 
 class EndpointsServicer(rpc.EndpointsServiceServicer):
     """Endpoints and the users they belong to."""
 
-    def __init__(self, store: EndpointStore, upserts: Upserts, clock: Clock) -> None:
+    def __init__(
+        self, store: EndpointStore, upserts: Upserts, removal: Removal, clock: Clock
+    ) -> None:
         self._store = store
+        self._removal = removal
         self._upserts = upserts
         self._clock = clock
 
@@ -76,6 +85,18 @@ class EndpointsServicer(rpc.EndpointsServiceServicer):
         for index, outcome in zip(changes, outcomes, strict=True):
             results[index] = _result(request.endpoints[index], outcome)
         return pb.BatchUpdateEndpointsResponse(results=[results[i] for i in sorted(results)])
+
+    async def RemoveAttributes(
+        self, request: pb.RemoveAttributesRequest, _: Call
+    ) -> pb.RemoveAttributesResponse:
+        application_id = application_of(request)
+        kind = _KINDS.get(request.attribute_type, "")
+        removed = await self._removal.remove(application_id, kind, list(request.blacklist))
+        return pb.RemoveAttributesResponse(
+            application_id=application_id,
+            attribute_type=request.attribute_type,
+            attributes=removed.globs[kind],
+        )
 
     async def DeleteEndpoint(
         self, request: pb.DeleteEndpointRequest, _: Call

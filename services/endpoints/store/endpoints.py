@@ -217,6 +217,13 @@ class EndpointStore:
         if operations:
             await self._endpoints.bulk_write(operations, ordered=False)
 
+    async def ids_after(self, application_id: str, cursor: str, limit: int) -> list[str]:
+        """Document ids of an application behind a document id, in order."""
+        ids = application_range(application_id)
+        query = {"_id": {"$gt": cursor or ids.low, "$lt": ids.high}}
+        cursor_of = self._endpoints.find(query, {"_id": 1}).sort("_id", 1).limit(limit)
+        return [found["_id"] async for found in cursor_of]
+
     async def delete(self, application_id: str, endpoint_id: str) -> bytes:
         """Take an endpoint out and return it serialized. Raises ResourceNotFound."""
         key = {"_id": document_id(application_id, endpoint_id)}

@@ -1,11 +1,12 @@
 """The names of attributes and metrics an application uses, which are limited in number."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from libs.mongo.client import Database
 
 COLLECTION: Final = "names"
+_KINDS: Final = {"a": "attributes", "m": "metrics", "u": "user_attributes"}
 
 
 class NameStore:
@@ -48,6 +49,14 @@ class NameStore:
         unchanged = {**key, "names": {"$size": len(there)}}
         update = {"$push": {"names": {"$each": list(new)}}}
         return (await self._names.update_one(unchanged, update)).matched_count == 1
+
+    async def forget(self, application_id: str, removed: Callable[[str, str], bool]) -> None:
+        """Make room: names that `removed` (kind, name) holds of count no more."""
+        document = await self._names.find_one({"_id": application_id}) or {"names": []}
+        gone = [name for name in document["names"] if removed(_KINDS[name[0]], name[2:])]
+        if gone:
+            await self._names.update_one({"_id": application_id}, {"$pullAll": {"names": gone}})
+            self._known.get(application_id, set()).difference_update(gone)
 
     async def delete_application(self, application_id: str) -> None:
         """Forget an application's names."""

@@ -19,8 +19,10 @@ from services.endpoints.domain.limits import (
 )
 from services.endpoints.domain.merge import agreed, deactivated, pushed_out, with_user_attributes
 from services.endpoints.domain.plan import Item, Plan, Planner, items_of
+from services.endpoints.domain.removal import without
 from services.endpoints.store.endpoints import Draft, EndpointStore, drafted, plain_names
 from services.endpoints.store.names import NameStore
+from services.endpoints.store.removals import RemovalStore
 
 ATTEMPTS: Final = 10
 """Rounds against other writers of the same endpoints before the caller is told."""
@@ -63,9 +65,15 @@ class Upserts:
     """Applies changes by the rules of spec 2.4 and 2.5; each stands alone."""
 
     def __init__(
-        self, store: EndpointStore, names: NameStore, consent: Consent, limits: Limits
+        self,
+        store: EndpointStore,
+        names: NameStore,
+        removals: RemovalStore,
+        consent: Consent,
+        limits: Limits,
     ) -> None:
         self._store = store
+        self._removals = removals
         self._names = names
         self._consent = consent
         self._limits = limits
@@ -77,6 +85,8 @@ class Upserts:
         in force.
         """
         work = _Work(occasion, options or Options())
+        removed = await self._removals.removed(occasion.application_id)
+        changes = [without(change, removed) for change in changes]
         items = await self._admitted(work, changes)
         for attempt in range(ATTEMPTS):
             if not items:
@@ -165,7 +175,7 @@ class Upserts:
     ) -> set[str]:
         application_id = work.occasion.application_id
         out, back = _minds_changed(plan, drafts, stored)
-        await self._amend(plan.evicted, pushed_out)
+        await self.amend(plan.evicted, pushed_out)
         # Out before the write, back in only after it: a crash in between sends nothing.
         await self._consent.record(application_id, out.values(), ())
         written = await self._store.write(drafts)
@@ -184,7 +194,7 @@ class Upserts:
             return deactivated(endpoint) if held else endpoint
 
         holders = await self._store.holders(application_id, reaches)
-        await self._amend(holders.values(), without)
+        await self.amend(holders.values(), without)
 
     async def _agree(self, application_id: str, users: UserChanges) -> None:
         """Give all endpoints of a user the same attributes (spec 2.4)."""
@@ -208,11 +218,11 @@ class Upserts:
                 target = targets.get(endpoint.user_id)
                 return endpoint if target is None else with_user_attributes(endpoint, target)
 
-            await self._amend([m.document_id for ms in apart.values() for m in ms], agreeing)
+            await self.amend([m.document_id for ms in apart.values() for m in ms], agreeing)
             pending = apart
         raise VersionConflict("user", sorted(pending)[0])
 
-    async def _amend(
+    async def amend(
         self, document_ids: Iterable[str], amended: Callable[[Endpoint], Endpoint]
     ) -> None:
         """Change endpoints that others may be writing too; those that are gone are left alone."""

@@ -56,7 +56,7 @@ class Decoder:
         elif field.type == FieldDescriptor.TYPE_BOOL:
             setattr(message, field.name, value.lower() == "true")
         else:
-            told = value.upper() if field.enum_type is not None else value
+            told = value.upper().replace("-", "_") if field.enum_type is not None else value
             self._scalar(told, message, field, name)
 
     def at(self, where: str, value: Json, shape: Shape, message: Message, path: str) -> None:

@@ -60,6 +60,12 @@ def _channel_counts(message: Message, _occasion: Occasion) -> Json:
     }
 
 
+def _attribute_type(message: Message, _occasion: Occasion) -> Json:
+    field: Field = message.DESCRIPTOR.fields_by_name["attribute_type"]
+    name: str = field.enum_type.values_by_number[getattr(message, "attribute_type", 0)].name
+    return name.removeprefix("ATTRIBUTE_TYPE_").lower().replace("_", "-")
+
+
 _MESSAGE: Final = {"Message": _said(_ACCEPTED), "RequestID": _request_id}
 _CHANNEL: Final = {"IsArchived": _said(value=False), "LastModifiedBy": _said(None)}
 FILLERS: Final[Fillers] = {
@@ -82,6 +88,7 @@ FILLERS: Final[Fillers] = {
     "messaging.v1.EmailChannel": {**_CHANNEL, "Id": _said("email")},
     "messaging.v1.SmsChannel": {**_CHANNEL, "Id": _said("sms")},
     "messaging.v1.ChannelStatus": _CHANNEL,
+    "endpoints.v1.RemoveAttributesResponse": {"AttributeType": _attribute_type},
     "endpoints.v1.ImportJob": {"Type": _said("IMPORT")},
     "endpoints.v1.ImportJobDefinition": {"ExternalId": _said(None), "RoleArn": _said("")},
 }

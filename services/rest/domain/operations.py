@@ -98,6 +98,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "DeleteEndpoint": Operation(ENDPOINTS + "DeleteEndpoint", answer="endpoint"),
     "GetUserEndpoints": Operation(ENDPOINTS + "GetUserEndpoints"),
     "DeleteUserEndpoints": Operation(ENDPOINTS + "DeleteUserEndpoints"),
+    "RemoveAttributes": Operation(ENDPOINTS + "RemoveAttributes"),
     "PutEvents": Operation(EVENTS + "PutEvents"),
     "CreateImportJob": Operation(
         IMPORTS + "CreateImportJob",

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from touchpoint.endpoints.v1 import endpoint_pb2 as _endpoint_pb2
 import builtins as _builtins
 import sys
@@ -18,6 +19,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _AttributeType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AttributeTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AttributeType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ATTRIBUTE_TYPE_UNSPECIFIED: _AttributeType.ValueType  # 0
+    """Not set; rejected."""
+    ATTRIBUTE_TYPE_ENDPOINT_CUSTOM_ATTRIBUTES: _AttributeType.ValueType  # 1
+    """Endpoint.attributes."""
+    ATTRIBUTE_TYPE_ENDPOINT_METRIC_ATTRIBUTES: _AttributeType.ValueType  # 2
+    """Endpoint.metrics."""
+    ATTRIBUTE_TYPE_ENDPOINT_USER_ATTRIBUTES: _AttributeType.ValueType  # 3
+    """User.user_attributes."""
+
+class AttributeType(_AttributeType, metaclass=_AttributeTypeEnumTypeWrapper):
+    """What RemoveAttributes takes off."""
+
+ATTRIBUTE_TYPE_UNSPECIFIED: AttributeType.ValueType  # 0
+"""Not set; rejected."""
+ATTRIBUTE_TYPE_ENDPOINT_CUSTOM_ATTRIBUTES: AttributeType.ValueType  # 1
+"""Endpoint.attributes."""
+ATTRIBUTE_TYPE_ENDPOINT_METRIC_ATTRIBUTES: AttributeType.ValueType  # 2
+"""Endpoint.metrics."""
+ATTRIBUTE_TYPE_ENDPOINT_USER_ATTRIBUTES: AttributeType.ValueType  # 3
+"""User.user_attributes."""
+Global___AttributeType: _TypeAlias = AttributeType  # noqa: Y015
 
 @_typing.final
 class GetEndpointRequest(_message.Message):
@@ -456,3 +485,67 @@ class DeleteUserEndpointsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteUserEndpointsResponse: _TypeAlias = DeleteUserEndpointsResponse  # noqa: Y015
+
+@_typing.final
+class RemoveAttributesRequest(_message.Message):
+    """Request of RemoveAttributes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    ATTRIBUTE_TYPE_FIELD_NUMBER: _builtins.int
+    BLACKLIST_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    attribute_type: Global___AttributeType.ValueType
+    """Which kind."""
+    @_builtins.property
+    def blacklist(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names, or globs in which `*` stands for any text and `?` for one character; 1 to 50 of them."""
+
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        attribute_type: Global___AttributeType.ValueType = ...,
+        blacklist: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id", "attribute_type", b"attribute_type", "blacklist", b"blacklist"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveAttributesRequest: _TypeAlias = RemoveAttributesRequest  # noqa: Y015
+
+@_typing.final
+class RemoveAttributesResponse(_message.Message):
+    """Response of RemoveAttributes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    ATTRIBUTE_TYPE_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    attribute_type: Global___AttributeType.ValueType
+    """The kind that was asked for."""
+    @_builtins.property
+    def attributes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """All names and globs of that kind that are not collected any more."""
+
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        attribute_type: Global___AttributeType.ValueType = ...,
+        attributes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id", "attribute_type", b"attribute_type", "attributes", b"attributes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveAttributesResponse: _TypeAlias = RemoveAttributesResponse  # noqa: Y015

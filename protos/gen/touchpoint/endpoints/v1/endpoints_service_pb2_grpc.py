@@ -75,6 +75,11 @@ class EndpointsServiceStub:
                 request_serializer=touchpoint_dot_endpoints_dot_v1_dot_endpoints__service__pb2.DeleteUserEndpointsRequest.SerializeToString,
                 response_deserializer=touchpoint_dot_endpoints_dot_v1_dot_endpoints__service__pb2.DeleteUserEndpointsResponse.FromString,
                 _registered_method=True)
+        self.RemoveAttributes = channel.unary_unary(
+                '/touchpoint.endpoints.v1.EndpointsService/RemoveAttributes',
+                request_serializer=touchpoint_dot_endpoints_dot_v1_dot_endpoints__service__pb2.RemoveAttributesRequest.SerializeToString,
+                response_deserializer=touchpoint_dot_endpoints_dot_v1_dot_endpoints__service__pb2.RemoveAttributesResponse.FromString,
+                _registered_method=True)
 
 
 class EndpointsServiceServicer:
@@ -139,6 +144,15 @@ class EndpointsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RemoveAttributes(self, request, context):
+        """Takes attributes off every endpoint of the application, and stops collecting them (spec 2.4).
+        Collecting stops within two seconds; what is stored goes in the background and survives restarts.
+        INVALID_ARGUMENT: kind or names.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EndpointsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -181,6 +195,11 @@ def add_EndpointsServiceServicer_to_server(servicer, server):
                     servicer.DeleteUserEndpoints,
                     request_deserializer=touchpoint_dot_endpoints_dot_v1_dot_endpoints__service__pb2.DeleteUserEndpointsRequest.FromString,
                     response_serializer=touchpoint_dot_endpoints_dot_v1_dot_endpoints__service__pb2.DeleteUserEndpointsResponse.SerializeToString,
+            ),
+            'RemoveAttributes': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveAttributes,
+                    request_deserializer=touchpoint_dot_endpoints_dot_v1_dot_endpoints__service__pb2.RemoveAttributesRequest.FromString,
+                    response_serializer=touchpoint_dot_endpoints_dot_v1_dot_endpoints__service__pb2.RemoveAttributesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -400,6 +419,33 @@ class EndpointsService:
             '/touchpoint.endpoints.v1.EndpointsService/DeleteUserEndpoints',
             touchpoint_dot_endpoints_dot_v1_dot_endpoints__service__pb2.DeleteUserEndpointsRequest.SerializeToString,
             touchpoint_dot_endpoints_dot_v1_dot_endpoints__service__pb2.DeleteUserEndpointsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveAttributes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/touchpoint.endpoints.v1.EndpointsService/RemoveAttributes',
+            touchpoint_dot_endpoints_dot_v1_dot_endpoints__service__pb2.RemoveAttributesRequest.SerializeToString,
+            touchpoint_dot_endpoints_dot_v1_dot_endpoints__service__pb2.RemoveAttributesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,11 @@ class EndpointsServiceStub:
     """Returns up to 1000 endpoints by id, for senders. Unknown ids are missing in the answer."""
     DeleteUserEndpoints: _aio.UnaryUnaryMultiCallable[_endpoints_service_pb2.DeleteUserEndpointsRequest, _endpoints_service_pb2.DeleteUserEndpointsResponse]
     """Deletes all endpoints of a user and returns them as they were."""
+    RemoveAttributes: _aio.UnaryUnaryMultiCallable[_endpoints_service_pb2.RemoveAttributesRequest, _endpoints_service_pb2.RemoveAttributesResponse]
+    """Takes attributes off every endpoint of the application, and stops collecting them (spec 2.4).
+    Collecting stops within two seconds; what is stored goes in the background and survives restarts.
+    INVALID_ARGUMENT: kind or names.
+    """
 
 class EndpointsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads and writes endpoints and the users they belong to."""
@@ -105,5 +110,16 @@ class EndpointsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_endpoints_service_pb2.DeleteUserEndpointsRequest, _abc.Awaitable[_endpoints_service_pb2.DeleteUserEndpointsResponse]],
     ) -> _abc.Awaitable[_endpoints_service_pb2.DeleteUserEndpointsResponse]:
         """Deletes all endpoints of a user and returns them as they were."""
+
+    @_abc_1.abstractmethod
+    def RemoveAttributes(
+        self,
+        request: _endpoints_service_pb2.RemoveAttributesRequest,
+        context: _aio.ServicerContext[_endpoints_service_pb2.RemoveAttributesRequest, _abc.Awaitable[_endpoints_service_pb2.RemoveAttributesResponse]],
+    ) -> _abc.Awaitable[_endpoints_service_pb2.RemoveAttributesResponse]:
+        """Takes attributes off every endpoint of the application, and stops collecting them (spec 2.4).
+        Collecting stops within two seconds; what is stored goes in the background and survives restarts.
+        INVALID_ARGUMENT: kind or names.
+        """
 
 def add_EndpointsServiceServicer_to_server(servicer: EndpointsServiceServicer, server: _aio.Server) -> None: ...
