@@ -292,7 +292,13 @@ INSIDE = sorted(n for n in OPERATIONS if "{application-id}" in ACTIONS[n].path)
 
 @pytest.mark.parametrize("name", INSIDE)
 def test_no_operation_reaches_another_application(world: World, stranger: Wire, name: str) -> None:
-    ids = {**world.ids, "JobId": "0" * 32, "Version": "1", "KpiName": "unique-deliveries"}
+    ids = {
+        **world.ids,
+        "JobId": "0" * 32,
+        "AttributeType": "endpoint-custom-attributes",
+        "Version": "1",
+        "KpiName": "unique-deliveries",
+    }
     action = ACTIONS[name]
     path = action.path
     for parameter in action.path_parameters:
@@ -319,6 +325,7 @@ def _least(name: str, world: World) -> dict[str, Any]:
         "UpdateEndpoint": {"Address": "stolen@example.com", "ChannelType": "EMAIL"},
         "UpdateEndpointsBatch": {"Item": [{"Id": "endpoint-1", "Address": "stolen@example.com"}]},
         "UpdateEmailChannel": {"FromAddress": "x@example.com", "Identity": "example.com"},
+        "RemoveAttributes": {"Blacklist": ["*"]},
         "CreateSegment": {"Name": "stolen"},
         "CreateCampaign": {"Name": "stolen", "SegmentId": world.ids["SegmentId"]},
     }
