@@ -8,8 +8,8 @@ from touchpoint.common.v1 import tags_service_pb2_grpc as rpc
 
 from libs.chassis.server import Service
 from libs.errors import VersionConflict, Violations
+from libs.labels import MOST_TAGS, check_tags
 
-MOST_TAGS: Final = 50  # spec 1.7
 _ATTEMPTS: Final = 5
 Call = Any  # grpc.aio's context; nothing here needs it
 
@@ -82,9 +82,5 @@ def tags_service(tags: Tags) -> Service:
 def _check(tags: Mapping[str, str]) -> None:
     found = Violations()
     found.check(tags, "tags", "give at least one")
-    for key, value in tags.items():
-        named = f"tags[{key[:20]}]"
-        found.check(1 <= len(key) <= 128, named, "key of 1 to 128 characters")
-        found.check(not key.startswith("aws:"), named, "aws: is reserved")
-        found.check(len(value) <= 256, named, "value of up to 256 characters")
+    check_tags(found, "tags", tags)
     found.raise_if_any()

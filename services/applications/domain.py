@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import available_timezones
 
 from libs.errors import ApplicationForbidden, NotBuilt, Violations
+from libs.labels import check_tags
 
-MOST_TAGS = 50
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _RANGES = {
     # spec 8.5; zero means no limit
@@ -94,15 +94,6 @@ def new_application(
     check_tags(found, "tags", tags)
     found.raise_if_any()
     return Application(application_id, name.strip(), dict(tags), now)
-
-
-def check_tags(found: Violations, field: str, tags: Mapping[str, str]) -> None:
-    """Spec 1.7: at most 50; keys to 128 characters, values to 256; `aws:` is reserved."""
-    found.check(len(tags) <= MOST_TAGS, field, f"no more than {MOST_TAGS} tags")
-    for key, value in tags.items():
-        found.check(1 <= len(key) <= 128, f"{field}[{key[:20]}]", "key of 1 to 128 characters")
-        found.check(not key.startswith("aws:"), f"{field}[{key[:20]}]", "aws: is reserved")
-        found.check(len(value) <= 256, f"{field}[{key[:20]}]", "value of up to 256 characters")
 
 
 def initial_settings(application: Application) -> ApplicationSettings:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from libs.errors import InvalidFields, NotBuilt, StateConflict, Violation, Violations
+from libs.labels import check_tags
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 # Limits of spec 5.1 and 6.3, in characters.
@@ -15,7 +16,6 @@ _LONGEST_DESCRIPTION = 500
 _LONGEST_HEADER_NAME = 126
 _LONGEST_HEADER_VALUE = 870
 _MOST_HEADERS = 15
-_MOST_TAGS = 50
 BUILT = frozenset({"EMAIL", "SMS"})
 
 
@@ -67,7 +67,7 @@ def check(template: Template) -> Violations:
     fine_length = len(template.description) <= _LONGEST_DESCRIPTION
     found.check(fine_length, "template.template_description", "no more than 500 characters")
     _check_content(found, template)
-    _check_tags(found, template.tags)
+    check_tags(found, "template.tags", template.tags)
     return found
 
 
@@ -95,13 +95,6 @@ def _check_headers(found: Violations, headers: tuple[tuple[str, str], ...]) -> N
         one_line = "\r" not in value and "\n" not in value
         fine = len(value) <= _LONGEST_HEADER_VALUE and one_line
         found.check(fine, f"{path}.value", "one line of up to 870 characters")
-
-
-def _check_tags(found: Violations, tags: Mapping[str, str]) -> None:
-    found.check(len(tags) <= _MOST_TAGS, "template.tags", "no more than 50 tags")
-    for key, value in tags.items():
-        fine = 1 <= len(key) <= 128 and not key.startswith("aws:") and len(value) <= 256
-        found.check(fine, f"template.tags[{key[:20]}]", "key to 128, value to 256, no aws:")
 
 
 def first_version(template: Template, now: datetime) -> tuple[Head, Template]:

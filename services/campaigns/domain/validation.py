@@ -1,7 +1,6 @@
 """What is allowed in a campaign (spec 8.2 to 8.7); every bad field is named."""
 
 import re
-from collections.abc import Mapping
 
 from libs.errors import Violations
 from services.campaigns.domain.campaign import Definition, EmailMessage, Limits, Says, SmsMessage
@@ -98,11 +97,3 @@ def _check_sms(found: Violations, sms: SmsMessage, path: str) -> None:
     found.check(len(sms.body) <= _LONGEST_SMS, f"{path}.body", "no more than 1,600 characters")
     fine = not sms.sender_id or _SENDER_ID.fullmatch(sms.sender_id)
     found.check(fine, f"{path}.sender_id", "1 to 11 letters, digits, _ or -")
-
-
-def check_tags(found: Violations, tags: Mapping[str, str]) -> None:
-    """Spec 1.7: at most 50 tags; `aws:` is reserved."""
-    found.check(len(tags) <= 50, "campaign.tags", "no more than 50 tags")
-    for key, value in tags.items():
-        fine = 1 <= len(key) <= 128 and not key.startswith("aws:") and len(value) <= 256
-        found.check(fine, f"campaign.tags[{key[:20]}]", "key to 128, value to 256, no aws:")

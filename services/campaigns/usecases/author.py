@@ -7,6 +7,7 @@ from datetime import datetime
 
 from libs.errors import QuotaExceeded, Violations
 from libs.handlebars import TemplateSyntaxError, compile_template
+from libs.labels import check_tags
 from services.campaigns.clients.contents import (
     Defaults,
 )
@@ -44,7 +45,7 @@ class Author:
         defaults = await self._peers.settings.defaults(app_id)
         definition = with_defaults(given, defaults)
         found = validation.check(definition)
-        validation.check_tags(found, tags)
+        check_tags(found, "campaign.tags", tags)
         start = schedule.start_of(definition.schedule, now, found)
         await self._check_references(app_id, definition, found)
         _check_syntax(definition, found)

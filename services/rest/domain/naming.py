@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 _BOUNDARY: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -82,6 +83,7 @@ _EVERYWHERE: Final = {
 }
 
 
+@cache
 def snake(name: str) -> str:
     """`HTMLPart` and `html-part` become `html_part`."""
     return _BOUNDARY.sub("_", name.replace("-", "_")).lower()
@@ -102,6 +104,7 @@ def member(path: str) -> str:
     )
 
 
+@cache
 def field_path(message: str, member: str) -> str:
     """Where a member lives, from the proto message `touchpoint.<message>`."""
     renamed = RENAMED.get(message, {})

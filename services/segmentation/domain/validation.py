@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from libs.errors import Violations
+from libs.labels import check_tags
 from services.segmentation.domain.criteria import check_attribute, check_fact
 from services.segmentation.domain.dates import Moment
 from services.segmentation.domain.segment import (
@@ -24,7 +25,6 @@ MOST_GROUPS: Final = 5
 MOST_DIMENSIONS: Final = 100
 MOST_VALUES: Final = 100
 MOST_SOURCES: Final = 1000  # ours: "any number" still has to fit into one question
-MOST_TAGS: Final = 50
 LONGEST_NAME: Final = 128
 _LONGEST_ATTRIBUTE: Final = 100
 FARTHEST_KM: Final = 20_037.0  # half the way round
@@ -38,12 +38,7 @@ def check_naming(found: Violations, segment: Segment, at: str) -> None:
     """Note a bad name and bad tags (spec 1.7)."""
     fine = len(segment.name.strip()) >= 1 and len(segment.name) <= LONGEST_NAME
     found.check(fine, f"{at}.name", f"must have 1 to {LONGEST_NAME} characters")
-    found.check(len(segment.tags) <= MOST_TAGS, f"{at}.tags", f"no more than {MOST_TAGS} tags")
-    for key, value in segment.tags.items():
-        path = f"{at}.tags[{key[:20]}]"
-        found.check(1 <= len(key) <= 128, path, "key of 1 to 128 characters")
-        found.check(not key.startswith("aws:"), path, "aws: is reserved")
-        found.check(len(value) <= 256, path, "value of up to 256 characters")
+    check_tags(found, f"{at}.tags", segment.tags)
 
 
 def check_criteria(found: Violations, segment: Segment, moment: Moment, at: str) -> None:

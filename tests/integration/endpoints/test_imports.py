@@ -2,12 +2,9 @@
 
 import asyncio
 import json
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +24,7 @@ from libs.bus.connection import connect, declare_queue
 from libs.bus.topology import SEGMENTATION_IMPORTS
 from tests.integration.endpoints.conftest import PEER, Endpoints, eventually
 from tests.support.running import common, refusal
+from tests.support.spawned import spawned
 
 ENDED = {pb.JOB_STATUS_COMPLETED, pb.JOB_STATUS_FAILED}
 HEADERS = (
@@ -265,26 +263,6 @@ def rows(count: int) -> bytes:
     ).encode()
 
 
-async def _spawn(settings: dict[str, Any]) -> tuple[asyncio.subprocess.Process, str]:
-    """The service as a process of its own, and its address."""
-    variables = {name.upper(): str(value) for name, value in settings.items()}
-    inherited = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "VIRTUAL_ENV"}}  # noqa: TID251
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "services.endpoints",
-        env={**inherited, **variables, "PYTHONPATH": str(Path.cwd())},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    async with asyncio.timeout(60):
-        while line := (await process.stderr.readline()).decode():
-            if "process_started" in line:
-                port = line.split('"port":')[1].split(",")[0].strip(" }\n")
-                return process, f"127.0.0.1:{port}"
-    raise AssertionError("the service did not start")
-
-
 @pytest.mark.timeout(240)
 async def test_an_import_killed_again_and_again_has_exactly_the_files_content(
     mongo_uri: str, amqp_url: str, database_prefix: str, app_id: str
@@ -293,7 +271,7 @@ async def test_an_import_killed_again_and_again_has_exactly_the_files_content(
         mongo_uri, amqp_url, f"{database_prefix}k_", import_lease_seconds=2, drain_seconds=0
     )
     count = 30_000
-    process, address = await _spawn(settings)
+    process, address = await spawned("endpoints", settings)
     try:
         async with aio.insecure_channel(address) as channel:
             job_id = await _send(channel, definition(app_id), rows(count))
@@ -305,7 +283,7 @@ async def test_an_import_killed_again_and_again_has_exactly_the_files_content(
                 await process.wait()
                 left = database["import_jobs"].find_one({"_id": job_id}) or {}
                 assert "lease_until" in left, "the job was done before it could be killed"
-                process, address = await _spawn(settings)
+                process, address = await spawned("endpoints", settings)
         async with aio.insecure_channel(address) as channel:
             job = await _finished(channel, app_id, job_id)
             members = await _members(channel, app_id)

@@ -69,9 +69,21 @@ async def test_files_of_a_folder_keep_their_headers_and_may_be_packed(
     store.put_object(Bucket=BUCKET, Key="packed/2.csv.gz", Body=packed)
     job = await _job(stored, app_id, f"s3://{BUCKET}/packed/")
     assert (job.total_processed, job.total_failures) == (60_001, 0)
-    store.put_object(Bucket=BUCKET, Key="torn.csv.gz", Body=b"not gzip at all")
-    torn = await _job(stored, app_id, f"s3://{BUCKET}/torn.csv.gz")
-    assert torn.job_status == pb.JOB_STATUS_FAILED
+
+
+async def test_a_packed_object_is_read_whole_or_not_at_all(
+    stored: Endpoints, app_id: str, object_store: dict[str, str]
+) -> None:
+    store = bucket_of(object_store)
+    members = [gzip.compress(b"ChannelType,Address\n" + _row(1)), gzip.compress(_row(2))]
+    store.put_object(Bucket=BUCKET, Key="members.csv.gz", Body=b"".join(members))
+    job = await _job(stored, app_id, f"s3://{BUCKET}/members.csv.gz")
+    assert (job.total_processed, job.total_failures) == (2, 0)
+    for body, told in ((b"not gzip at all", "not gzip"), (members[0][:-6], "cut off")):
+        store.put_object(Bucket=BUCKET, Key="torn.csv.gz", Body=body)
+        torn = await _job(stored, app_id, f"s3://{BUCKET}/torn.csv.gz")
+        assert torn.job_status == pb.JOB_STATUS_FAILED
+        assert told in torn.failures[0]
 
 
 async def test_an_object_that_is_not_there_fails_the_job(stored: Endpoints, app_id: str) -> None:

@@ -3,13 +3,10 @@
 import asyncio
 import gzip
 import json
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +29,7 @@ from services.segmentation.setup import setup
 from tests.integration.segmentation.conftest import Desk
 from tests.support.object_store import BUCKET, bucket_of
 from tests.support.running import PEER_TOKEN, common, refusal, running
+from tests.support.spawned import spawned
 
 PEER = (("authorization", f"Peer {PEER_TOKEN}"),)
 ENDED = {import_pb.JOB_STATUS_COMPLETED, import_pb.JOB_STATUS_FAILED}
@@ -216,25 +214,6 @@ async def test_what_cannot_be_exported_is_refused(warehouse: Warehouse, app_id: 
     assert (await reason(f"s3://{BUCKET}/x", "nothing"))[0] == "RESOURCE_NOT_FOUND"
 
 
-async def _spawn(settings: dict[str, Any]) -> tuple[asyncio.subprocess.Process, str]:
-    variables = {name.upper(): str(value) for name, value in settings.items()}
-    inherited = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "VIRTUAL_ENV"}}  # noqa: TID251
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "services.segmentation",
-        env={**inherited, **variables, "PYTHONPATH": str(Path.cwd())},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    async with asyncio.timeout(60):
-        while line := (await process.stderr.readline()).decode():
-            if "process_started" in line:
-                port = line.split('"port":')[1].split(",")[0].strip(" }\n")
-                return process, f"127.0.0.1:{port}"
-    raise AssertionError("the service did not start")
-
-
 async def test_a_killed_export_ends_with_everybody_once(
     warehouse: Warehouse, mongo_uri: str, amqp_url: str, database_prefix: str, app_id: str
 ) -> None:
@@ -270,7 +249,7 @@ async def _killed_twice(
     settings: dict[str, Any], jobs: Any, app_id: str, url: str
 ) -> dict[str, Any]:
     """The end of a job whose runner is killed in its second and its seventh file."""
-    process, address = await _spawn(settings)
+    process, address = await spawned("segmentation", settings)
     try:
         job_id = await _ordered(address, app_id, url)
 
@@ -282,7 +261,7 @@ async def _killed_twice(
             process.send_signal(signal.SIGKILL)
             await process.wait()
             assert "lease_until" in job(), "the job was done before it could be killed"
-            process, address = await _spawn(settings)
+            process, address = await spawned("segmentation", settings)
         await _until(lambda: "lease_until" not in job())
         return job()
     finally:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from libs.errors import StateConflict, Violations
+from libs.labels import check_tags
 from services.campaigns.clients.contents import Defaults
 from services.campaigns.domain import states
 from services.campaigns.domain.activity import Totals, verdict
@@ -24,7 +25,7 @@ from services.campaigns.domain.campaign import (
     Treatment,
 )
 from services.campaigns.domain.schedule import expiry, parse_instant, start_of
-from services.campaigns.domain.validation import check, check_tags
+from services.campaigns.domain.validation import check
 from services.campaigns.store.documents import campaign_document, from_campaign_document
 from services.campaigns.usecases.author import with_defaults
 
@@ -75,7 +76,7 @@ def test_every_bad_field_is_named() -> None:
 
 def test_tags_are_checked() -> None:
     found = Violations()
-    check_tags(found, {"aws:x": "1", "fine": "v" * 257, "good": "v"})
+    check_tags(found, "campaign.tags", {"aws:x": "1", "fine": "v" * 257, "good": "v"})
     assert {v.field for v in found.found} == {"campaign.tags[aws:x]", "campaign.tags[fine]"}
 
 
