@@ -19,6 +19,17 @@ CLIENT_SERVICES = (
     "messaging",
     "analytics",
 )
+# Services that push workers know by URL, by the sandbox's protocol that stands in for them.
+_PROVIDERS: Mapping[str, Mapping[str, str]] = {
+    "APNS": {"APNS_URL": "", "APNS_SANDBOX_URL": ""},
+    "PUSH": {
+        "FCM_URL": "",
+        "FCM_TOKEN_URL": "/token",
+        "ADM_URL": "",
+        "ADM_TOKEN_URL": "/auth/O2/token",
+        "BAIDU_URL": "",
+    },
+}
 
 
 def inherited() -> dict[str, str]:
@@ -48,7 +59,8 @@ def addresses(listens: Mapping[Deployable, Mapping[str, str]]) -> dict[str, str]
     """Return the variables by which each process finds the others.
 
     GRPC_LISTEN of `campaigns` is published as CAMPAIGNS_ADDR, HTTP_LISTEN of `links` as
-    LINKS_URL, any other <NAME>_LISTEN (a sandbox protocol) as <NAME>_ADDR. Metrics are scraped
+    LINKS_URL, any other <NAME>_LISTEN (a sandbox protocol) as <NAME>_ADDR, or as the URLs of the
+    push services it stands in for. Metrics are scraped
     from outside and workers are called by nobody: neither is published, but for the worker's
     INBOUND_MAIL_LISTEN, which the sandbox knows as BOUNCE_SMTP.
     """
@@ -107,6 +119,8 @@ def _published(name: str, ports: Mapping[str, str]) -> dict[str, str]:
             found[f"{name}_ADDR"] = address
         elif kind == "HTTP":
             found[f"{name}_URL"] = f"http://{address}"
+        elif kind in _PROVIDERS:
+            found |= {url: f"http://{address}{path}" for url, path in _PROVIDERS[kind].items()}
         elif kind != "METRICS":
             found[f"{kind}_ADDR"] = address
     return found

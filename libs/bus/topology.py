@@ -38,7 +38,7 @@ MESSAGES: Final = Exchange("touchpoint.messages", "direct")
 DEAD: Final = Exchange("touchpoint.dead", "direct")
 
 LANES: Final = ("transactional", "promotional")
-CHANNELS: Final = ("email", "sms")
+CHANNELS: Final = ("email", "sms", "apns", "gcm", "adm", "baidu")
 
 
 def message_queue(channel: str, lane: str) -> Queue:
@@ -58,5 +58,6 @@ ENDPOINTS_ACTIVITY: Final = Queue(
     EVENTS,
     ("analytics.events", "links.events"),
 )
+ENDPOINTS_TOKENS: Final = Queue("endpoints.tokens", EVENTS, ("messaging.tokens_refused",))
 SEGMENTATION_IMPORTS: Final = Queue("segmentation.imports", EVENTS, ("endpoints.segment_imported",))
 CAMPAIGNS_SEGMENTS: Final = Queue("campaigns.segments", EVENTS, ("segmentation.deleted",))

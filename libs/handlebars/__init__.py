@@ -1,6 +1,7 @@
 """Message templates: an exact Handlebars with Pinpoint's functions, compiled to Python."""
 
 from libs.handlebars.errors import RenderError, RenderLimitError, TemplateSyntaxError
+from libs.handlebars.json_text import texts_of, with_texts
 from libs.handlebars.layers import FlatLayer, LayeredResolver, Layers, TreeLayer
 from libs.handlebars.runtime import Limits
 from libs.handlebars.template import Template, compile_template
@@ -19,4 +20,6 @@ __all__ = [
     "TreeLayer",
     "Values",
     "compile_template",
+    "texts_of",
+    "with_texts",
 ]

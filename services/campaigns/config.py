@@ -19,3 +19,6 @@ class Settings(config.Settings):
     most_open_messages: int = Field(default=20_000, ge=100)
     account_sms_rate: int = Field(default=20, ge=1)  # message parts a second, as in messaging
     most_active_campaigns: int = 200  # spec 11.8
+    most_in_app_campaigns: int = 25  # of an application; spec 11.8
+    # How long what an application offers its apps is kept: this late they hear of a change.
+    in_app_kept_seconds: float = Field(default=5.0, gt=0)

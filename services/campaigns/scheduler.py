@@ -23,6 +23,7 @@ from services.campaigns.domain.activity import Activity, ActivityState, Shard
 from services.campaigns.domain.audience import Plan
 from services.campaigns.store.activities import ActivityStore
 from services.campaigns.store.campaigns import CampaignStore
+from services.campaigns.usecases.in_app import InAppStates
 from services.campaigns.usecases.runs import Runs
 
 _AWAY = (aio.AioRpcError, ConnectionError, TimeoutError)
@@ -111,18 +112,23 @@ class Scheduler:
         return feed
 
     async def _repeat(self, stopping: asyncio.Event, step: Callable[[], Awaitable[bool]]) -> None:
-        """Call `step` until stopped; at once again while it finds work. Failures are waited out."""
-        while not stopping.is_set():
-            try:
-                busy = await step()
-            except _AWAY as error:
-                get_logger().warning("scheduler_waiting", cause=_cause(error))
-                busy = False
-            except Exception:
-                get_logger().exception("scheduler_step_failed")
-                busy = False
-            if not busy:
-                await _wait(stopping, self._poll_seconds)
+        await _repeat(stopping, self._poll_seconds, step)
+
+
+class InAppScheduler:
+    """One loop: in-app campaigns, which have no runs, begin and end."""
+
+    def __init__(self, poll_seconds: float, clock: Clock, in_app: InAppStates) -> None:
+        self._poll_seconds = poll_seconds
+        self._clock = clock
+        self._in_app = in_app
+
+    async def follow(self, stopping: asyncio.Event) -> None:
+        """Let their states follow their times."""
+        await _repeat(stopping, self._poll_seconds, self._follow)
+
+    async def _follow(self) -> bool:
+        return await self._in_app.follow(self._clock.now())
 
 
 class Feeder:
@@ -193,6 +199,23 @@ class Feeder:
             if not await self._activities.renew(shard, owner):
                 return False
         return False
+
+
+async def _repeat(
+    stopping: asyncio.Event, poll_seconds: float, step: Callable[[], Awaitable[bool]]
+) -> None:
+    """Call `step` until stopped; at once again while it finds work. Failures are waited out."""
+    while not stopping.is_set():
+        try:
+            busy = await step()
+        except _AWAY as error:
+            get_logger().warning("scheduler_waiting", cause=_cause(error))
+            busy = False
+        except Exception:
+            get_logger().exception("scheduler_step_failed")
+            busy = False
+        if not busy:
+            await _wait(stopping, poll_seconds)
 
 
 async def _wait(stopping: asyncio.Event, seconds: float) -> None:

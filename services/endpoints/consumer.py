@@ -1,13 +1,15 @@
-"""The queue edge: activity of endpoints from events, and applications that are gone."""
+"""The queue edge: activity from events, tokens that were refused, applications that are gone."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from touchpoint.analytics.v1 import events_pb2 as analytics
 from touchpoint.applications.v1 import events_pb2 as applications
+from touchpoint.messaging.v1 import events_pb2 as messaging
 
 from libs.bus.consumer import Delivery
 from libs.clock import Clock
+from libs.endpoint_values import CHANNELS
 from libs.timestamps import from_timestamp
 from services.endpoints.domain.identity import document_id, is_application_id
 from services.endpoints.domain.instants import to_millisecond
@@ -15,6 +17,7 @@ from services.endpoints.store.endpoints import EndpointStore
 from services.endpoints.store.jobs import FileStore, JobStore
 from services.endpoints.store.names import NameStore
 from services.endpoints.store.removals import RemovalStore
+from services.endpoints.usecases.tokens import RefusedToken, Tokens
 
 
 class ActivityConsumer:
@@ -39,6 +42,26 @@ class ActivityConsumer:
                 seen = min(to_millisecond(moment), now)
                 newest[key] = max(seen, newest.get(key, seen))
         await self._store.touch(newest)
+
+
+class TokenConsumer:
+    """Endpoints whose push token is dead, or was replaced."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    async def handle(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            event = messaging.TokensRefused.FromString(delivery.body)
+            if is_application_id(event.application_id):
+                await self._tokens.refuse(
+                    event.application_id, [_refused(one) for one in event.tokens]
+                )
+
+
+def _refused(token: messaging.RefusedToken) -> RefusedToken:
+    channel_type = CHANNELS.get(token.channel_type, "")
+    return RefusedToken(token.endpoint_id, channel_type, token.address, token.new_address)
 
 
 class DeletionConsumer:

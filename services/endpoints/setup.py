@@ -9,7 +9,7 @@ from touchpoint.endpoints.v1 import import_service_pb2_grpc as import_rpc
 
 from libs.bus.consumer import Consumer, Pace
 from libs.bus.publisher import open_publisher
-from libs.bus.topology import ENDPOINTS_ACTIVITY, EVENTS, deletion_queue
+from libs.bus.topology import ENDPOINTS_ACTIVITY, ENDPOINTS_TOKENS, EVENTS, deletion_queue
 from libs.chassis.client import open_channel
 from libs.chassis.objects import object_store_of
 from libs.chassis.run import Parts
@@ -20,7 +20,7 @@ from libs.mongo.indexes import ensure_clustered, ensure_indexes
 from libs.mongo.paging import Pager
 from services.endpoints.clients import Consent, EventPublisher, Fetcher
 from services.endpoints.config import Settings
-from services.endpoints.consumer import ActivityConsumer, DeletionConsumer
+from services.endpoints.consumer import ActivityConsumer, DeletionConsumer, TokenConsumer
 from services.endpoints.domain.limits import Limits
 from services.endpoints.scheduler import ImportLoop, RemovalLoop
 from services.endpoints.servicer.audience import AudienceServicer
@@ -37,6 +37,7 @@ from services.endpoints.store.removals import RemovalStore
 from services.endpoints.usecases.imports import ImportRunner, Stores
 from services.endpoints.usecases.removal import Removal
 from services.endpoints.usecases.rows import RowWriter
+from services.endpoints.usecases.tokens import Tokens
 from services.endpoints.usecases.uploads import Uploads
 from services.endpoints.usecases.upsert import Upserts
 
@@ -76,6 +77,7 @@ async def setup(settings: Settings, stack: AsyncExitStack) -> Parts:
             loop.run,
             RemovalLoop(removal).run,
             Consumer(url, ENDPOINTS_ACTIVITY, activity.handle, pace).run,
+            Consumer(url, ENDPOINTS_TOKENS, TokenConsumer(Tokens(store, upserts)).handle).run,
             Consumer(url, deletion_queue("endpoints"), deletions.handle).run,
         ],
     )

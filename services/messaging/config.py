@@ -30,6 +30,16 @@ class Settings(ChassisSettings):
     """The installation's own SMS centre, for channels that name none."""
     smpp_system_id: str = "sandbox"
     smpp_password: SecretStr = SecretStr("sandbox")
+    fcm_url: str = "https://fcm.googleapis.com"
+    fcm_token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - no secret
+    apns_url: str = "https://api.push.apple.com"
+    apns_sandbox_url: str = "https://api.sandbox.push.apple.com"
+    adm_url: str = "https://api.amazon.com"
+    adm_token_url: str = "https://api.amazon.com/auth/O2/token"  # noqa: S105 - no secret
+    baidu_url: str = "https://api.tuisong.baidu.com"
+    """Where push services are; an application's own settings name none."""
+    push_ca_file: str = ""
+    """Certificates to trust for push services in the place of the system's. For tests."""
     null_provider: bool = False
     """True hands messages to nobody and calls them sent. For benchmarks only."""
 

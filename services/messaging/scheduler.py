@@ -7,11 +7,16 @@ from typing import Final
 from libs.away import is_away
 from libs.chassis.logging import get_logger
 from services.messaging.domain.batches import PROMOTIONAL, TRANSACTIONAL
-from services.messaging.domain.recipients import EMAIL, SMS
+from services.messaging.domain.families import MEMBERS
 from services.messaging.usecases.feeding import Feeding
 
 Background = Callable[[asyncio.Event], Awaitable[None]]
-_LANES: Final = [(c, m) for c in (EMAIL, SMS) for m in (TRANSACTIONAL, PROMOTIONAL)]
+_LANES: Final = [
+    (channel_type, message_type)
+    for members in MEMBERS.values()
+    for channel_type in members
+    for message_type in (TRANSACTIONAL, PROMOTIONAL)
+]
 AWAY_SECONDS: Final = 1.0
 
 

@@ -15,12 +15,14 @@ from touchpoint.analytics.v1 import analytics_service_pb2 as _analytics
 from touchpoint.applications.v1 import applications_service_pb2 as _applications
 from touchpoint.applications.v1 import applications_service_pb2_grpc as applications_rpc
 from touchpoint.campaigns.v1 import campaigns_service_pb2 as _campaigns
+from touchpoint.campaigns.v1 import in_app_service_pb2 as _in_app
 from touchpoint.common.v1 import access_pb2
 from touchpoint.common.v1 import tags_service_pb2 as _tags
 from touchpoint.endpoints.v1 import endpoints_service_pb2 as _endpoints
 from touchpoint.endpoints.v1 import import_service_pb2 as _imports
 from touchpoint.messaging.v1 import channels_service_pb2 as _channels
 from touchpoint.messaging.v1 import messaging_service_pb2 as _messaging
+from touchpoint.messaging.v1 import otp_service_pb2 as _otp
 from touchpoint.segmentation.v1 import export_service_pb2 as _exports
 from touchpoint.segmentation.v1 import segmentation_service_pb2 as _segmentation
 from touchpoint.templates.v1 import templates_service_pb2 as _templates
@@ -38,7 +40,9 @@ CONTRACTS: Final = (
     _endpoints,
     _exports,
     _imports,
+    _in_app,
     _messaging,
+    _otp,
     _segmentation,
     _tags,
     _templates,

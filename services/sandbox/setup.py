@@ -1,5 +1,6 @@
 """Puts the sandbox together."""
 
+import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import structlog
 
 from libs.chassis.listen import split_address
 from libs.chassis.run import Parts
+from services.sandbox.adapters.apns import ApnsServer
 from services.sandbox.adapters.certificate import server_context
 from services.sandbox.adapters.smpp.server import Credentials, SmppServer
 from services.sandbox.adapters.smtp import Login, SmtpServer
@@ -15,9 +17,11 @@ from services.sandbox.config import Settings
 from services.sandbox.domain.log import MessageLog
 from services.sandbox.http.application import Parts as HttpParts
 from services.sandbox.http.application import application
+from services.sandbox.http.push import PushRoutes, push_application
 from services.sandbox.http.server import serving
 from services.sandbox.usecases.later import Later
 from services.sandbox.usecases.mail import MailHost
+from services.sandbox.usecases.push import PushHost
 from services.sandbox.usecases.script import Script
 from services.sandbox.usecases.sms import SmsCentre
 
@@ -31,6 +35,8 @@ class Ports:
     smtp: int
     smpp: int
     http: int
+    apns: int
+    push: int
 
 
 async def setup(settings: Settings, stack: AsyncExitStack) -> Parts:
@@ -45,7 +51,7 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Ports:
     script, records = Script(), MessageLog(settings.log_messages, settings.log_bytes)
     later = await stack.enter_async_context(Later(settings.reactions_at_once))
     mail = _mail_host(settings, stack, (script, records, later))
-    sms = SmsCentre(script, records, later)
+    sms, push = SmsCentre(script, records, later), PushHost(script, records)
     centre = await _open_smpp(settings, stack, sms)
     host, port = split_address(settings.smtp_listen)
     tls, certificate = server_context(host)
@@ -53,11 +59,29 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Ports:
     smtp = await SmtpServer.open((host, port), mail, login, tls)
     stack.push_async_callback(smtp.close)
     parts = HttpParts(
-        script, records, later, mail, sms, centre.deliver, lambda: _forget(sms, centre),
+        script, records, later, mail, sms, push, centre.deliver, lambda: _forget(sms, centre),
         lambda: (centre.bound, centre.waiting), certificate,
     )  # fmt: skip
     http = serving(application(parts), split_address(settings.http_listen))
-    return Ports(smtp.port, centre.port, await stack.enter_async_context(http))
+    port = await stack.enter_async_context(http)
+    return Ports(smtp.port, centre.port, port, *(await _open_push(settings, stack, push, tls)))
+
+
+async def _open_push(
+    settings: Settings, stack: AsyncExitStack, push: PushHost, tls: ssl.SSLContext
+) -> tuple[int, int]:
+    """Open Apple's service, and the others; returns their ports."""
+    tls.set_alpn_protocols(["h2"])
+    if settings.apns_client_ca:
+        tls.load_verify_locations(settings.apns_client_ca)
+        tls.verify_mode = ssl.CERT_OPTIONAL
+    address = split_address(settings.apns_listen)
+    apple = await ApnsServer.open(address, push, tls if settings.apns_tls else None)
+    stack.push_async_callback(apple.close)
+    secret = settings.baidu_secret_key.get_secret_value()
+    routes = PushRoutes(push, secret, settings.push_token_seconds)
+    others = serving(push_application(routes), split_address(settings.push_listen))
+    return apple.port, await stack.enter_async_context(others)
 
 
 def _forget(sms: SmsCentre, centre: SmppServer) -> None:

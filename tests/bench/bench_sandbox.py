@@ -119,6 +119,8 @@ async def main(mail_count: int, part_count: int) -> None:
     variables = {
         "SMTP_LISTEN": f"127.0.0.1:{smtp}",
         "SMPP_LISTEN": f"127.0.0.1:{smpp}",
+        "APNS_LISTEN": "127.0.0.1:0",
+        "PUSH_LISTEN": "127.0.0.1:0",
         "HTTP_LISTEN": f"127.0.0.1:{http}",
         "DRAIN_SECONDS": "0",
     }

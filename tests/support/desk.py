@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from touchpoint.messaging.v1 import message_pb2
 
 from libs.bus.consumer import Consumer, Delivery, Pace
 from libs.bus.publisher import Publisher
-from libs.bus.topology import ANALYTICS_EVENTS, LANES, MESSAGES, message_queue
+from libs.bus.topology import ANALYTICS_EVENTS, CHANNELS, LANES, MESSAGES, message_queue
 from libs.ids import new_id
 from libs.mongo.client import Database
 from libs.vault import Vault
@@ -23,7 +23,15 @@ from services.messaging.config import Settings
 from services.messaging.domain.batches import Batch
 from services.messaging.domain.channels import EmailChannel, Security, Smpp, SmsChannel, Smtp
 from services.messaging.domain.dispatch import Dispatch
+from services.messaging.domain.families import APNS_TYPES, PUSH_TYPES
 from services.messaging.domain.ledger import Origin, Row, State
+from services.messaging.domain.push_channels import (
+    AdmChannel,
+    ApnsChannel,
+    BaiduChannel,
+    GcmChannel,
+    PushChannel,
+)
 from services.messaging.setup.worker import setup
 from services.messaging.store.batches import BatchStore
 from services.messaging.store.channels import ChannelStore
@@ -32,10 +40,11 @@ from services.messaging.store.dispatches import DispatchStore
 from services.messaging.store.ledger import LedgerStore
 from services.messaging.store.suppressions import SuppressionStore
 from services.messaging.usecases.submission import Submission
+from tests.support.keys import p256_key, pem, service_json
 from tests.support.running import MASTER_KEY, running
 from tests.support.sandboxes import Sandbox, eventually
 
-LANE_QUEUES = [message_queue(channel, lane) for channel in ("email", "sms") for lane in LANES]
+LANE_QUEUES = [message_queue(channel, lane) for channel in CHANNELS for lane in LANES]
 
 
 @dataclass
@@ -71,6 +80,12 @@ class Desk:
         smpp = Smpp("127.0.0.1", box.ports.smpp, "sandbox", "sandbox")
         channel = SmsChannel(enabled=True, origination_number=self.number, smpp=smpp)
         await self.channels.save_sms(self.app_id, replace(channel, **changes), now())
+
+    async def open_push(self, channel_type: str = "GCM", **changes: Any) -> None:
+        """Set a push channel up; where its service is, the worker's settings say."""
+        await self.channels.save(
+            self.app_id, channel_type, replace(_PUSH[channel_type](), **changes), now()
+        )
 
     async def frame(self, channel_type: str = "EMAIL", **changes: Any) -> Frame:
         """A campaign's dispatch with a content, ready to be sent to people."""
@@ -108,7 +123,26 @@ class Desk:
         return Counter(state.value for state, _ in found.values())
 
 
+def _apple() -> ApnsChannel:
+    key = pem(p256_key())
+    return ApnsChannel(
+        enabled=True,
+        bundle_id="com.example.shop",
+        team_id="TEAM012345",
+        token_key_id="KEY0123456",
+        token_key=key,
+    )
+
+
+_PUSH: dict[str, Callable[[], PushChannel]] = {
+    **dict.fromkeys(APNS_TYPES, _apple),
+    "GCM": lambda: GcmChannel(enabled=True, service_json=service_json(), project_id="shop-1"),
+    "ADM": lambda: AdmChannel(enabled=True, client_id="app", client_secret="sandbox"),
+    "BAIDU": lambda: BaiduChannel(enabled=True, api_key="app", secret_key="sandbox"),
+}
+_SAID = message_pb2.MessageContent(push=message_pb2.PushContent(title="Hi {{Id}}", body="Hi"))
 _CONTENTS = {
+    **dict.fromkeys(PUSH_TYPES, _SAID),
     "EMAIL": message_pb2.MessageContent(
         email=message_pb2.EmailContent(subject="Hi {{Id}}", html="<p>Hi</p>", text="Hi")
     ),

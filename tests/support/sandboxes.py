@@ -58,6 +58,8 @@ async def sandbox(**changes: Any) -> AsyncIterator[Sandbox]:
         "smtp_listen": FREE,
         "smpp_listen": FREE,
         "http_listen": FREE,
+        "apns_listen": FREE,
+        "push_listen": FREE,
         "smpp_system_id": "sandbox",
         "smpp_password": SecretStr("sandbox"),
     }

@@ -326,6 +326,20 @@ def _least(name: str, world: World) -> dict[str, Any]:
         "UpdateEndpointsBatch": {"Item": [{"Id": "endpoint-1", "Address": "stolen@example.com"}]},
         "UpdateEmailChannel": {"FromAddress": "x@example.com", "Identity": "example.com"},
         "RemoveAttributes": {"Blacklist": ["*"]},
+        "UpdateAdmChannel": {"ClientId": "x", "ClientSecret": "x"},
+        "UpdateBaiduChannel": {"ApiKey": "x", "SecretKey": "x"},
+        "SendOTPMessage": {
+            "Channel": "SMS",
+            "BrandName": "Thief",
+            "DestinationIdentity": "+12065550142",
+            "OriginationIdentity": "+12065550100",
+            "ReferenceId": "sign-in",
+        },
+        "VerifyOTPMessage": {
+            "DestinationIdentity": "+12065550142",
+            "Otp": "123456",
+            "ReferenceId": "sign-in",
+        },
         "CreateSegment": {"Name": "stolen"},
         "CreateCampaign": {"Name": "stolen", "SegmentId": world.ids["SegmentId"]},
     }

@@ -17,7 +17,7 @@ from tests.support.conformance import document
 from tests.support.conformance.coverage import gaps_of
 from tests.support.conformance.values import Maker
 from tests.support.conformance.wire import Wire
-from tests.support.conformance.world import World, build, client
+from tests.support.conformance.world import APNS, GCM, IN_APP, World, build, client
 
 MODEL = load_model()
 SHAPES = ServiceModel(Loader().load_service_model("pinpoint", "service-2"), "pinpoint")
@@ -33,6 +33,28 @@ _RANGE = {
     "EndTime": _NOW.isoformat(),
 }
 _EMAIL = {"EmailTemplateRequest.Subject": "Hi", "EmailTemplateRequest.TextPart": "Hi"}
+
+_PUSH = {
+    "PushNotificationTemplateRequest.Default": {"Title": "Hi", "Body": "Hi", "Action": "OPEN_APP"},
+    "PushNotificationTemplateRequest.APNS": {"Title": "Hi", "RawContent": '{"aps": {}}'},
+    "PushNotificationTemplateRequest.GCM": {"Title": "Hi", "Action": "URL", "Url": "https://a.b/"},
+    "PushNotificationTemplateRequest.ADM": {"Title": "Hi"},
+    "PushNotificationTemplateRequest.Baidu": {"Title": "Hi"},
+}
+_VOICE = {
+    "VoiceTemplateRequest.Body": "Hi",
+    "VoiceTemplateRequest.LanguageCode": "en-US",
+    "VoiceTemplateRequest.VoiceId": "Joanna",
+}
+_IN_APP = {f"InAppTemplateRequest.{name}": value for name, value in IN_APP.items()}
+_KINDS = ("Email", "Sms", "Push", "Voice", "InApp")
+_APPLE = ("Apns", "ApnsSandbox", "ApnsVoip", "ApnsVoipSandbox")
+
+
+def _apple(kind: str) -> dict[str, Any]:
+    member = f"{kind.replace('Apns', 'APNS')}ChannelRequest"
+    return {f"{member}.{name}": value for name, value in APNS.items()}
+
 
 # What an operation needs that no shape can say: two members that exclude each other, a segment
 # of its own application, an address that is fit for its channel.
@@ -75,6 +97,35 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
     "UpdateEmailTemplate": _EMAIL,
     "CreateSmsTemplate": {"SMSTemplateRequest.Body": "Hi"},
     "UpdateSmsTemplate": {"SMSTemplateRequest.Body": "Hi"},
+    "CreatePushTemplate": _PUSH,
+    "UpdatePushTemplate": _PUSH,
+    "CreateVoiceTemplate": _VOICE,
+    "UpdateVoiceTemplate": _VOICE,
+    "CreateInAppTemplate": _IN_APP,
+    "UpdateInAppTemplate": _IN_APP,
+    **{f"Update{kind}Channel": _apple(kind) for kind in _APPLE},
+    "UpdateGcmChannel": {f"GCMChannelRequest.{name}": value for name, value in GCM.items()},
+    "SendOTPMessage": {
+        f"SendOTPMessageRequestParameters.{name}": value
+        for name, value in {
+            "Channel": "SMS",
+            "BrandName": "Shop",
+            "CodeLength": 6,
+            "ValidityPeriod": 10,
+            "AllowedAttempts": 3,
+            "Language": "en-US",
+            "DestinationIdentity": "+12065550142",
+            "OriginationIdentity": "+12065550100",
+            "ReferenceId": "sign-in",
+        }.items()
+    },
+    "VerifyOTPMessage": {
+        "VerifyOTPMessageRequestParameters": {
+            "DestinationIdentity": "+12065550142",
+            "Otp": "123456",
+            "ReferenceId": "sign-in",
+        }
+    },
     "CreateSegment": {"WriteSegmentRequest.Name": "a segment"},
     "UpdateSegment": {"WriteSegmentRequest.Name": "a segment"},
 }
@@ -82,8 +133,17 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
 ALONE: Mapping[str, tuple[str, ...]] = {
     "CreateSegment": ("WriteSegmentRequest.SegmentGroups",),
     "UpdateSegment": ("WriteSegmentRequest.SegmentGroups",),
+    **{
+        f"Update{kind}Channel": (
+            f"{kind.replace('Apns', 'APNS')}ChannelRequest.Certificate",
+            f"{kind.replace('Apns', 'APNS')}ChannelRequest.PrivateKey",
+            f"{kind.replace('Apns', 'APNS')}ChannelRequest.DefaultAuthenticationMethod",
+        )
+        for kind in _APPLE
+    },
+    "UpdateGcmChannel": ("GCMChannelRequest.ApiKey",),
     **dict.fromkeys(
-        (f"{verb}{kind}Template" for verb in ("Update", "Delete") for kind in ("Email", "Sms")),
+        (f"{verb}{kind}Template" for verb in ("Update", "Delete") for kind in _KINDS),
         ("Version",),
     ),
     "SendMessages": ("MessageRequest.TemplateConfiguration",),

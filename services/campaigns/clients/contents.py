@@ -1,4 +1,4 @@
-"""Templates and settings: what a run says, resolved once when it starts."""
+"""Templates and settings: what a run or an in-app campaign says, resolved when it starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from touchpoint.templates.v1 import template_pb2
 from touchpoint.templates.v1 import templates_service_pb2 as templates_pb
 from touchpoint.templates.v1 import templates_service_pb2_grpc as templates_rpc
 
+from services.campaigns.clients.push import inline_push, template_push
 from services.campaigns.domain.campaign import (
     EmailMessage,
     Limits,
@@ -23,6 +24,14 @@ from services.campaigns.domain.campaign import (
     SmsMessage,
     TemplateReference,
 )
+
+Templates = Mapping[str, template_pb2.Template]
+_KINDS = {
+    "email_template": template_pb2.TEMPLATE_TYPE_EMAIL,
+    "sms_template": template_pb2.TEMPLATE_TYPE_SMS,
+    "push_template": template_pb2.TEMPLATE_TYPE_PUSH,
+    "in_app_template": template_pb2.TEMPLATE_TYPE_INAPP,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +84,12 @@ class ContentsClient:
 
     async def missing(self, says: Says) -> list[str]:
         """Fields of the template configuration that name a template that does not exist."""
-        wanted = {
-            "email_template": (says.email_template, template_pb2.TEMPLATE_TYPE_EMAIL),
-            "sms_template": (says.sms_template, template_pb2.TEMPLATE_TYPE_SMS),
-        }
         missing = []
-        for field, (reference, kind) in wanted.items():
-            if reference is not None:
-                try:
-                    await self._template(reference, kind)
-                except TemplateMissing:
-                    missing.append(field)
+        for field, reference in says.templates.items():
+            try:
+                await self._template(reference, _KINDS[field])
+            except TemplateMissing:
+                missing.append(field)
         return missing
 
     async def resolve(
@@ -94,9 +98,12 @@ class ContentsClient:
         """Content of every treatment and channel. Raises TemplateMissing."""
         contents = []
         for treatment_id, says in all_says.items():
-            unsubscribable = says.message_type == "PROMOTIONAL"
-            for channel in sorted(says.channels):
-                content = await self._content(says, channel, unsubscribable=unsubscribable)
+            # Fetched once, so that every channel of a treatment says the same version.
+            templates = {
+                field: await self._template(reference, _KINDS[field])
+                for field, reference in says.templates.items()
+            }
+            for channel, content in _contents(says, templates).items():
                 content.skip_on_missing_variable = skip_on_missing_variable
                 contents.append(
                     dispatch_pb.DispatchContent(
@@ -107,23 +114,12 @@ class ContentsClient:
                 )
         return contents
 
-    async def _content(
-        self, says: Says, channel: str, *, unsubscribable: bool
-    ) -> message_pb2.MessageContent:
-        if channel == "EMAIL":
-            if says.email is not None:
-                return _inline_email(says.email, unsubscribable=unsubscribable)
-            return _template_email(
-                await self._template(says.email_template, template_pb2.TEMPLATE_TYPE_EMAIL),
-                unsubscribable=unsubscribable,
-            )
-        if says.sms is not None:
-            return _inline_sms(says.sms)
-        template = await self._template(says.sms_template, template_pb2.TEMPLATE_TYPE_SMS)
-        return message_pb2.MessageContent(
-            sms=message_pb2.SmsContent(body=template.sms.body),
-            default_substitutions=template.default_substitutions,
-        )
+    async def in_app(self, says: Says) -> bytes:
+        """The serialized in-app message of a treatment. Raises TemplateMissing."""
+        if says.in_app is not None:
+            return says.in_app
+        template = await self._template(says.in_app_template, template_pb2.TEMPLATE_TYPE_INAPP)
+        return template.in_app.SerializeToString()
 
     async def _template(
         self, reference: TemplateReference | None, kind: template_pb2.TemplateType.ValueType
@@ -140,6 +136,32 @@ class ContentsClient:
                 version = f" version {reference.version}" if reference.version else ""
                 raise TemplateMissing(f"template {reference.name}{version} is missing") from error
             raise
+
+
+def _contents(says: Says, templates: Templates) -> dict[str, message_pb2.MessageContent]:
+    """What a treatment says, by channel, for every channel it says something on."""
+    contents = {}
+    for channel in sorted(says.channels):
+        if content := _content(says, channel, templates):
+            contents[channel] = content
+    if not contents:
+        names = ", ".join(one.name for one in says.templates.values())
+        raise TemplateMissing(f"template {names} has no part for any push service")
+    return contents
+
+
+def _content(says: Says, channel: str, templates: Templates) -> message_pb2.MessageContent | None:
+    """Inline content wins over a template (spec 8.2)."""
+    unsubscribable = says.message_type == "PROMOTIONAL"
+    if channel == "EMAIL":
+        if says.email is not None:
+            return _inline_email(says.email, unsubscribable=unsubscribable)
+        return _template_email(templates["email_template"], unsubscribable=unsubscribable)
+    if channel == "SMS":
+        return _inline_sms(says.sms) if says.sms else _template_sms(templates["sms_template"])
+    if message := says.push.of(channel):
+        return inline_push(message, channel)
+    return template_push(templates["push_template"], channel)
 
 
 def _inline_email(email: EmailMessage, *, unsubscribable: bool) -> message_pb2.MessageContent:
@@ -181,4 +203,11 @@ def _inline_sms(sms: SmsMessage) -> message_pb2.MessageContent:
             entity_id=sms.entity_id,
             template_id=sms.template_id,
         )
+    )
+
+
+def _template_sms(template: template_pb2.Template) -> message_pb2.MessageContent:
+    return message_pb2.MessageContent(
+        sms=message_pb2.SmsContent(body=template.sms.body),
+        default_substitutions=template.default_substitutions,
     )

@@ -44,6 +44,11 @@ class Registration:
     messages_per_second: int
     contents: Sequence[pb.DispatchContent]
 
+    @property
+    def channels(self) -> frozenset[str]:
+        """The channels that something is said on; a template may not speak on all it could."""
+        return frozenset(_CHANNEL_NAMES[one.channel_type] for one in self.contents)
+
 
 class DispatchClient:
     """Calls DispatchService. Every call may be repeated."""

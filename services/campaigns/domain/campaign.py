@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-CHANNELS = ("EMAIL", "SMS")
+from services.campaigns.domain.push import PUSH_TYPES, PushMessages
+
+ONCE = "ONCE"
+IN_APP_EVENT = "IN_APP_EVENT"
 
 
 class CampaignState(Enum):
@@ -54,19 +57,34 @@ class TemplateReference:
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """What one treatment says, by channel: inline messages or templates."""
+    """What one treatment says, by channel: inline messages or templates.
+
+    `in_app` is a serialized in-app message, passed on unread; None when there is none.
+    """
 
     email: EmailMessage | None = None
     sms: SmsMessage | None = None
     email_template: TemplateReference | None = None
     sms_template: TemplateReference | None = None
+    push: PushMessages = field(default_factory=PushMessages)
+    push_template: TemplateReference | None = None
+    in_app: bytes | None = None
+    in_app_template: TemplateReference | None = None
 
     @property
     def channels(self) -> frozenset[str]:
         """The channels there is something to say on."""
         email = {"EMAIL"} if self.email or self.email_template else set()
         sms = {"SMS"} if self.sms or self.sms_template else set()
-        return frozenset(email | sms)
+        push = PUSH_TYPES if self.push_template else self.push.channels
+        in_app = {"IN_APP"} if self.in_app is not None or self.in_app_template else set()
+        return frozenset(email | sms | push | in_app)
+
+    @property
+    def templates(self) -> dict[str, TemplateReference]:
+        """The templates that are named, by their field."""
+        named = ("email_template", "sms_template", "push_template", "in_app_template")
+        return {name: found for name in named if (found := getattr(self, name))}
 
     @property
     def message_type(self) -> str:
@@ -95,11 +113,16 @@ class QuietTime:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a campaign is sent: `IMMEDIATE`, or an instant with offset."""
+    """When a campaign is sent: `IMMEDIATE`, or an instant with offset.
+
+    `event_filter` is the serialized event of an in-app campaign, passed on unread.
+    """
 
     start_time: str
     end_time: str = ""
     quiet_time: QuietTime | None = None
+    frequency: str = ONCE
+    event_filter: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +160,11 @@ class Definition:
     def all_says(self) -> dict[str, Says]:
         """What every treatment says, by treatment id; "0" is the campaign's own."""
         return {"0": self.says} | {t.treatment_id: t.says for t in self.treatments}
+
+    @property
+    def is_in_app(self) -> bool:
+        """Whether apps show it at an event, so that nothing is ever sent."""
+        return self.schedule.frequency == IN_APP_EVENT
 
     @property
     def channels(self) -> frozenset[str]:

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 from libs.errors import Violations
-from services.campaigns.domain.campaign import Limits, Schedule
+from services.campaigns.domain.campaign import IN_APP_EVENT, Limits, Schedule
 
 IMMEDIATE = "IMMEDIATE"
+IN_APP_LEAD = timedelta(minutes=15)
+_GRACE = timedelta(minutes=1)
 
 
 def parse_instant(text: str) -> datetime | None:
@@ -20,7 +22,8 @@ def parse_instant(text: str) -> datetime | None:
 def start_of(schedule: Schedule, now: datetime, found: Violations) -> datetime:
     """The instant a run is due; notes what is wrong with the schedule.
 
-    A start in the past is refused (spec 8.3), with a minute's grace for the way here.
+    A start in the past is refused (spec 8.3), with a minute's grace for the way here. An in-app
+    campaign starts 15 minutes ahead (spec 6.7), or IMMEDIATE when its author wants it at once.
     """
     if schedule.start_time in ("", IMMEDIATE):
         start = now
@@ -30,7 +33,7 @@ def start_of(schedule: Schedule, now: datetime, found: Violations) -> datetime:
         start = parsed or now
         field = "campaign.schedule.start_time"
         if found.check(parsed, field, "must be IMMEDIATE or an ISO 8601 instant with offset"):
-            found.check(start >= now - timedelta(minutes=1), field, "is in the past")
+            _check_ahead(schedule, start, now, found)
     end = parse_instant(schedule.end_time) if schedule.end_time else None
     if schedule.end_time and found.check(
         end, "campaign.schedule.end_time", "must be an ISO 8601 instant with offset"
@@ -38,6 +41,15 @@ def start_of(schedule: Schedule, now: datetime, found: Violations) -> datetime:
         later = end is not None and end > start
         found.check(later, "campaign.schedule.end_time", "must be after start_time")
     return start
+
+
+def _check_ahead(schedule: Schedule, start: datetime, now: datetime, found: Violations) -> None:
+    field = "campaign.schedule.start_time"
+    if schedule.frequency == IN_APP_EVENT:
+        fine = start >= now + IN_APP_LEAD - _GRACE
+        found.check(fine, field, "must be at least 15 minutes ahead, or IMMEDIATE")
+    else:
+        found.check(start >= now - _GRACE, field, "is in the past")
 
 
 def expiry(schedule: Schedule, limits: Limits, start: datetime) -> datetime | None:

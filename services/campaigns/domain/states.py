@@ -63,6 +63,21 @@ def stopped(campaign: Campaign, now: datetime) -> Campaign:
     return _moved(campaign, _S.STOPPED, "stopped by an operator", now)
 
 
+def shown(campaign: Campaign) -> Campaign:
+    """An in-app campaign whose start has come: apps that ask are told of it."""
+    return replace(campaign, state=_S.EXECUTING, state_reason="")
+
+
+def ended(campaign: Campaign, now: datetime) -> Campaign:
+    """An in-app campaign whose end has come."""
+    return _moved(campaign, _S.COMPLETED, "its end_time has passed", now)
+
+
+def unfit(campaign: Campaign, reason: str, now: datetime) -> Campaign:
+    """A campaign that no longer works; going on takes an edit."""
+    return _moved(campaign, _S.INVALID, reason, now)
+
+
 def deleted(campaign: Campaign, reason: str, now: datetime) -> Campaign:
     """Gone, whatever it was doing."""
     return _moved(campaign, _S.DELETED, reason, now)

@@ -4,6 +4,8 @@ import re
 
 from libs.errors import Violations
 from services.campaigns.domain.campaign import Definition, EmailMessage, Limits, Says, SmsMessage
+from services.campaigns.domain.in_app import check_in_app
+from services.campaigns.domain.push import PUSH_TYPES, check_push
 
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _SENDER_ID = re.compile(r"[A-Za-z0-9_ -]{1,11}")
@@ -35,6 +37,7 @@ def check(definition: Definition, prefix: str = "campaign") -> Violations:
     _check_quiet_time(inner, definition)
     _check_says(inner, definition.says, "")
     _check_treatments(inner, definition)
+    check_in_app(inner, definition)
     found.extend(inner.found, prefix)
     return found
 
@@ -67,20 +70,27 @@ def _check_treatments(found: Violations, definition: Definition) -> None:
 
 def _check_says(found: Violations, says: Says, path: str) -> None:
     found.check(says.channels, f"{path}message_configuration", "says nothing on any channel")
-    for channel, inline, template in (
-        ("email", says.email, says.email_template),
-        ("sms", says.sms, says.sms_template),
-    ):
-        both = inline is not None and template is not None
-        where = f"{path}template_configuration.{channel}_template"
-        found.check(not both, where, "not together with inline content of the channel")
-        if template is not None:
-            found.check(template.name, f"{where}.name", "is required")
-            found.check(template.version >= 0, f"{where}.version", "must not be negative")
+    _check_templates(found, says, f"{path}template_configuration")
+    check_push(found, says.push, f"{path}message_configuration.")
     if says.email is not None:
         _check_email(found, says.email, f"{path}message_configuration.email_message")
     if says.sms is not None:
         _check_sms(found, says.sms, f"{path}message_configuration.sms_message")
+
+
+def _check_templates(found: Violations, says: Says, path: str) -> None:
+    inline = {
+        "email_template": says.email is not None,
+        "sms_template": says.sms is not None,
+        # Beside the messages of some services the template speaks for the others (spec 8.2).
+        "push_template": says.push.channels == PUSH_TYPES,
+        "in_app_template": says.in_app is not None,
+    }
+    for field, template in says.templates.items():
+        where = f"{path}.{field}"
+        found.check(not inline[field], where, "not together with inline content of the channel")
+        found.check(template.name, f"{where}.name", "is required")
+        found.check(template.version >= 0, f"{where}.version", "must not be negative")
 
 
 def _check_email(found: Violations, email: EmailMessage, path: str) -> None:

@@ -15,6 +15,7 @@ from libs.timestamps import to_timestamp
 from services.campaigns.domain import states
 from services.campaigns.domain.activity import OPEN, Activity, ActivityState
 from services.campaigns.domain.campaign import Campaign
+from services.campaigns.servicer.in_app_contents import check_contents
 from services.campaigns.servicer.mapping import (
     activity_to_proto,
     campaign_to_proto,
@@ -22,7 +23,7 @@ from services.campaigns.servicer.mapping import (
 )
 from services.campaigns.store.activities import ActivityStore
 from services.campaigns.store.campaigns import CampaignStore
-from services.campaigns.usecases.author import Author
+from services.campaigns.usecases.author import Author, Draft
 from services.campaigns.usecases.runs import Runs
 
 Call = Any  # grpc.aio's context; nothing here needs it
@@ -51,9 +52,8 @@ class CampaignsServicer(rpc.CampaignsServiceServicer):
         self, request: pb.CreateCampaignRequest, _: Call
     ) -> pb.CreateCampaignResponse:
         definition = definition_from_proto(request.campaign)
-        campaign = await self._author.draft(
-            request.application_id, definition, dict(request.campaign.tags), self._clock.now()
-        )
+        draft = Draft(definition, dict(request.campaign.tags), check_contents(request.campaign))
+        campaign = await self._author.draft(request.application_id, draft, self._clock.now())
         campaign = replace(campaign, campaign_id=new_id(), request_id=request.request_id)
         if request.validate_only:
             campaign = replace(campaign, campaign_id="")
@@ -70,7 +70,7 @@ class CampaignsServicer(rpc.CampaignsServiceServicer):
                     ),
                 ),
             )
-        saved = await self._author.create(campaign)
+        saved = await self._author.create(campaign, self._clock.now())
         return pb.CreateCampaignResponse(campaign=campaign_to_proto(saved))
 
     async def GetCampaign(self, request: pb.GetCampaignRequest, _: Call) -> pb.GetCampaignResponse:
@@ -102,12 +102,14 @@ class CampaignsServicer(rpc.CampaignsServiceServicer):
     ) -> pb.UpdateCampaignResponse:
         before = await self._campaigns.get(request.application_id, request.campaign_id)
         now = self._clock.now()
-        draft = await self._author.draft(
-            request.application_id,
+        written = Draft(
             definition_from_proto(request.campaign),
             dict(before.tags),
-            now,
+            check_contents(request.campaign),
         )
+        draft = await self._author.draft(request.application_id, written, now)
+        if not before.definition.is_in_app:
+            await self._author.check_in_app_quota(draft, now)
         sent = await self._activities.has_sent(request.campaign_id)
         after = states.edited(before, draft.definition, draft.start_time, now, sent=sent)
         saved = await self._campaigns.save(after, new_version=True)

@@ -8,6 +8,16 @@ INDEXES: Final[Indexes] = {
     "campaigns": [
         Index("by_app", (("app_id", 1), ("creation_date", -1), ("_id", -1))),
         Index("due", (("state", 1), ("start_time", 1))),
+        Index(
+            "in_app",
+            (("app_id", 1), ("state", 1), ("start_time", 1)),
+            partial={"definition.schedule.frequency": "IN_APP_EVENT"},
+        ),
+        Index(
+            "in_app_ending",
+            (("state", 1), ("end_time", 1)),
+            partial={"definition.schedule.frequency": "IN_APP_EVENT"},
+        ),
         Index("by_segment", (("app_id", 1), ("definition.segment_id", 1))),
         Index(
             "by_request",

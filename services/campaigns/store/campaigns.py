@@ -10,11 +10,14 @@ from pymongo.errors import DuplicateKeyError
 from libs.errors import ResourceNotFound, VersionConflict
 from libs.mongo.client import Database, Document
 from libs.mongo.tags import TagStore
-from services.campaigns.domain.campaign import Campaign, CampaignState
+from services.campaigns.domain.campaign import IN_APP_EVENT, Campaign, CampaignState
+from services.campaigns.domain.states import OVER
 from services.campaigns.store.documents import campaign_document, from_campaign_document
 
 After = Sequence[Any] | None
 _GONE = [CampaignState.DELETED.value]
+_SHOWN = [CampaignState.SCHEDULED.value, CampaignState.EXECUTING.value]
+_PAUSED = CampaignState.PAUSED.value
 
 
 class CampaignStore:
@@ -86,10 +89,44 @@ class CampaignStore:
         return [from_campaign_document(found | {"_id": campaign_id}) async for found in cursor]
 
     async def due(self, now: datetime, limit: int) -> list[Campaign]:
-        """Scheduled campaigns whose start has come, the longest due first."""
-        query = {"state": CampaignState.SCHEDULED.value, "start_time": {"$lte": now}}
+        """Scheduled campaigns that send and whose start has come, the longest due first."""
+        query = {
+            "state": CampaignState.SCHEDULED.value,
+            "start_time": {"$lte": now},
+            "definition.schedule.frequency": {"$ne": IN_APP_EVENT},
+        }
         cursor = self._campaigns.find(query).sort("start_time", 1).limit(limit)
         return [from_campaign_document(found) async for found in cursor]
+
+    async def in_app(self, app_id: str, until: datetime) -> list[Campaign]:
+        """In-app campaigns that are on, or will be before `until`."""
+        query = {**_in_app(_SHOWN), "app_id": app_id, "start_time": {"$lte": until}}
+        return [from_campaign_document(found) async for found in self._campaigns.find(query)]
+
+    async def due_in_app(self, now: datetime, limit: int) -> list[Campaign]:
+        """Scheduled in-app campaigns that are on."""
+        query = {
+            **_in_app([CampaignState.SCHEDULED.value]),
+            "start_time": {"$lte": now},
+            "$or": [{"end_time": None}, {"end_time": {"$gt": now}}],
+        }
+        cursor = self._campaigns.find(query).limit(limit)
+        return [from_campaign_document(found) async for found in cursor]
+
+    async def ended_in_app(self, now: datetime, limit: int) -> list[Campaign]:
+        """In-app campaigns whose end has come and whose state does not say so."""
+        query = {**_in_app([*_SHOWN, _PAUSED]), "end_time": {"$lte": now}}
+        cursor = self._campaigns.find(query).limit(limit)
+        return [from_campaign_document(found) async for found in cursor]
+
+    async def count_in_app(self, app_id: str, now: datetime) -> int:
+        """In-app campaigns of an application that are not over."""
+        query = {
+            **_in_app([state.value for state in CampaignState if state not in OVER]),
+            "app_id": app_id,
+            "$or": [{"end_time": None}, {"end_time": {"$gt": now}}],
+        }
+        return await self._campaigns.count_documents(query)
 
     async def on_segment(self, app_id: str, segment_id: str) -> list[Campaign]:
         """Campaigns of a segment that are not over."""
@@ -118,6 +155,10 @@ class CampaignStore:
         document = campaign_document(campaign)
         document |= {"_id": _version_id(campaign), "campaign_id": campaign.campaign_id}
         await self._versions.replace_one({"_id": document["_id"]}, document, upsert=True)
+
+
+def _in_app(states: Sequence[str]) -> Document:
+    return {"definition.schedule.frequency": IN_APP_EVENT, "state": {"$in": list(states)}}
 
 
 def _version_id(campaign: Campaign) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from libs.mongo.client import Document
 from services.campaigns.domain.campaign import (
+    ONCE,
     Campaign,
     CampaignState,
     Definition,
@@ -18,6 +19,8 @@ from services.campaigns.domain.campaign import (
     TemplateReference,
     Treatment,
 )
+from services.campaigns.domain.in_app import end_of
+from services.campaigns.domain.push import PushMessage, PushMessages
 
 
 def campaign_document(campaign: Campaign) -> Document:
@@ -30,6 +33,7 @@ def campaign_document(campaign: Campaign) -> Document:
         "state": campaign.state.value,
         "state_reason": campaign.state_reason,
         "start_time": campaign.start_time,
+        "end_time": end_of(campaign.definition),
         "creation_date": campaign.creation_date,
         "last_modified_date": campaign.last_modified_date,
         "tags": dict(campaign.tags),
@@ -67,6 +71,9 @@ def _definition(found: Mapping[str, Any]) -> Definition:
                 schedule["start_time"],
                 schedule["end_time"],
                 QuietTime(**quiet) if quiet else None,
+                # Campaigns from before there were in-app messages have neither.
+                schedule.get("frequency", ONCE),
+                bytes(schedule.get("event_filter", b"")),
             ),
             "limits": Limits(**found["limits"]),
             "treatments": tuple(
@@ -78,13 +85,25 @@ def _definition(found: Mapping[str, Any]) -> Definition:
 
 
 def _says(found: Mapping[str, Any]) -> Says:
-    email, sms = found["email"], found["sms"]
-    email_template, sms_template = found["email_template"], found["sms_template"]
+    """What a treatment says; what came later than the first campaigns may be absent."""
+    email, sms, in_app = found["email"], found["sms"], found.get("in_app")
     return Says(
         email=EmailMessage(**{**email, "headers": tuple(map(tuple, email["headers"]))})
         if email
         else None,
         sms=SmsMessage(**sms) if sms else None,
-        email_template=TemplateReference(**email_template) if email_template else None,
-        sms_template=TemplateReference(**sms_template) if sms_template else None,
+        email_template=_reference(found["email_template"]),
+        sms_template=_reference(found["sms_template"]),
+        push=_push(found.get("push") or {}),
+        push_template=_reference(found.get("push_template")),
+        in_app=None if in_app is None else bytes(in_app),
+        in_app_template=_reference(found.get("in_app_template")),
     )
+
+
+def _reference(found: Mapping[str, Any] | None) -> TemplateReference | None:
+    return TemplateReference(**found) if found else None
+
+
+def _push(found: Mapping[str, Any]) -> PushMessages:
+    return PushMessages(**{name: PushMessage(**one) for name, one in found.items() if one})

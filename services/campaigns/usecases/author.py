@@ -6,15 +6,33 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from libs.errors import QuotaExceeded, Violations
-from libs.handlebars import TemplateSyntaxError, compile_template
 from libs.labels import check_tags
 from services.campaigns.clients.contents import (
     Defaults,
 )
 from services.campaigns.domain import schedule, validation
 from services.campaigns.domain.campaign import Campaign, CampaignState, Definition, Limits
+from services.campaigns.domain.in_app import DEFAULT_PRIORITY, own_limits
 from services.campaigns.store.campaigns import CampaignStore
 from services.campaigns.usecases.peers import Peers
+from services.campaigns.usecases.syntax import check_syntax, path_of
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an author wrote, and what is wrong with those parts that are passed on unread."""
+
+    definition: Definition
+    tags: Mapping[str, str]
+    unread: Violations
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """Campaigns at a time: active ones of the installation, in-app ones of an application."""
+
+    active: int
+    in_app: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +49,41 @@ class Author:
     """Checks what an author wrote, against the rules and against what exists."""
 
     def __init__(
-        self, campaigns: CampaignStore, peers: Peers, sms_per_second: int, most_active: int
+        self, campaigns: CampaignStore, peers: Peers, sms_per_second: int, quotas: Quotas
     ) -> None:
         self._campaigns = campaigns
         self._peers = peers
         self._sms_per_second = sms_per_second
-        self._most_active = most_active
+        self._quotas = quotas
 
-    async def draft(
-        self, app_id: str, given: Definition, tags: Mapping[str, str], now: datetime
-    ) -> Campaign:
+    async def draft(self, app_id: str, given: Draft, now: datetime) -> Campaign:
         """A campaign not kept yet, with the application's defaults. Raises InvalidFields."""
         defaults = await self._peers.settings.defaults(app_id)
-        definition = with_defaults(given, defaults)
+        definition = with_defaults(given.definition, defaults)
         found = validation.check(definition)
-        check_tags(found, "campaign.tags", tags)
+        found.extend(given.unread.found)
+        check_tags(found, "campaign.tags", given.tags)
         start = schedule.start_of(definition.schedule, now, found)
         await self._check_references(app_id, definition, found)
-        _check_syntax(definition, found)
+        check_syntax(definition, found)
         found.raise_if_any()
         state = CampaignState.PAUSED if definition.is_paused else CampaignState.SCHEDULED
-        return Campaign("", app_id, definition, 1, state, start, now, now, tags=tags)
+        return Campaign("", app_id, definition, 1, state, start, now, now, tags=given.tags)
 
-    async def create(self, campaign: Campaign) -> Campaign:
+    async def create(self, campaign: Campaign, now: datetime) -> Campaign:
         """Keep a new campaign. Raises QuotaExceeded."""
-        if await self._campaigns.count_active() >= self._most_active:
-            raise QuotaExceeded("active campaigns", self._most_active)
+        if await self._campaigns.count_active() >= self._quotas.active:
+            raise QuotaExceeded("active campaigns", self._quotas.active)
+        await self.check_in_app_quota(campaign, now)
         return await self._campaigns.add(campaign)
+
+    async def check_in_app_quota(self, campaign: Campaign, now: datetime) -> None:
+        """Raise QuotaExceeded when the application may have no further in-app campaign."""
+        if not campaign.definition.is_in_app:
+            return
+        count = await self._campaigns.count_in_app(campaign.application_id, now)
+        if count >= self._quotas.in_app:
+            raise QuotaExceeded("in-app campaigns", self._quotas.in_app)
 
     async def estimate(self, campaign: Campaign) -> CampaignEstimate:
         """Whom a run would reach now, and how long it would take at the limits in force."""
@@ -65,6 +91,8 @@ class Author:
         found = await self._peers.segments.estimate(
             campaign.application_id, definition.segment_id, definition.segment_version
         )
+        if definition.is_in_app:  # apps ask themselves, on whatever channel their endpoint is
+            return CampaignEstimate(found.total, found.total, found.by_channel, 0)
         reached = {c: n for c, n in found.by_channel.items() if c in definition.channels}
         reachable = min(found.eligible, sum(reached.values()))
         rate = definition.limits.messages_per_second
@@ -81,7 +109,7 @@ class Author:
             )
             found.check(exists, "campaign.segment_id", "there is no such segment or version")
         for treatment_id, says in definition.all_says.items():
-            path = _path(treatment_id)
+            path = path_of(treatment_id)
             for field in await self._peers.contents.missing(says):
                 found.add(f"{path}template_configuration.{field}", "there is no such template")
 
@@ -90,32 +118,13 @@ def with_defaults(given: Definition, defaults: Defaults) -> Definition:
     """The definition with what the application says at this moment (spec 1.6)."""
     limits, planned = given.limits, given.schedule
     if limits == Limits() and defaults.limits:
-        limits = defaults.limits
+        limits = own_limits(defaults.limits, in_app=given.is_in_app)
     if planned.quiet_time is None and defaults.quiet_time:
         planned = replace(planned, quiet_time=defaults.quiet_time)
-    skip = defaults.skip_on_missing_variable
-    return replace(given, limits=limits, schedule=planned, skip_on_missing_variable=skip)
-
-
-def _path(treatment_id: str) -> str:
-    number = int(treatment_id)
-    return f"campaign.additional_treatments[{number - 1}]." if number else "campaign."
-
-
-def _check_syntax(definition: Definition, found: Violations) -> None:
-    for treatment_id, says in definition.all_says.items():
-        path = f"{_path(treatment_id)}message_configuration."
-        texts: dict[str, str] = {}
-        if email := says.email:
-            texts |= {
-                "email_message.title": email.title,
-                "email_message.body": email.body,
-                "email_message.html_body": email.html_body,
-            }
-        if sms := says.sms:
-            texts["sms_message.body"] = sms.body
-        for field, text in texts.items():
-            try:
-                compile_template(text, escape=False)
-            except TemplateSyntaxError as error:
-                found.add(path + field, str(error))
+    return replace(
+        given,
+        limits=limits,
+        schedule=planned,
+        priority=given.priority or (DEFAULT_PRIORITY if given.is_in_app else 0),
+        skip_on_missing_variable=defaults.skip_on_missing_variable,
+    )

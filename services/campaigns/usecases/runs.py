@@ -87,7 +87,7 @@ class Runs:
         rate = definition.limits.messages_per_second
         registration = Registration(definition.says.message_type, rate, contents)
         disabled = await self._peers.dispatch.create(started, registration)
-        if set(disabled) >= definition.channels:
+        if set(disabled) >= registration.channels:
             await self._give_up(activity, now, f"channels are off: {', '.join(sorted(disabled))}")
             return
         count = self._shards_per_run

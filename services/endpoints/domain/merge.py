@@ -89,7 +89,7 @@ def _coordinates(before: Mapping[str, float], change: Mapping[str, float]) -> Ma
 
 
 def deactivated(endpoint: Endpoint) -> Endpoint:
-    """An endpoint whose address a newer one has taken over (spec 2.5.1)."""
+    """An endpoint whose address a newer one has taken over (spec 2.5.1), or is dead."""
     return replace(endpoint, inactive=True)
 
 

@@ -1,11 +1,14 @@
 """Events about messages on the bus: many to a message, serialized from shared prefixes."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from touchpoint.analytics.v1 import event_pb2, events_pb2
+from touchpoint.common.v1 import channel_pb2
+from touchpoint.messaging.v1 import events_pb2 as messaging_events
 
 from libs.bus.publisher import Outgoing, Publisher
 from libs.ids import new_id
@@ -13,8 +16,19 @@ from libs.timestamps import to_timestamp
 from services.messaging.domain.happenings import Happening
 
 ROUTING_KEY: Final = "messaging.events"
+TOKENS_ROUTING_KEY: Final = "messaging.tokens_refused"
 _TYPE: Final = events_pb2.EventBatch.DESCRIPTOR.full_name
+_TOKENS_TYPE: Final = messaging_events.TokensRefused.DESCRIPTOR.full_name
 _EVENTS_TAG: Final = b"\x0a"  # field 1 of EventBatch, length-delimited
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A push token that is dead, or that `new_address` took the place of."""
+
+    endpoint_id: str
+    address: str
+    new_address: str = ""
 
 
 class EventBatch:
@@ -107,6 +121,26 @@ class EventPublisher:
         batch = EventBatch(app_id, shared)
         batch.extend(happenings)
         await self.publish(batch)
+
+    async def refuse_tokens(
+        self, app_id: str, channel_type: str, tokens: Sequence[Token], at: datetime
+    ) -> None:
+        """Tell who keeps endpoints of tokens not to be used any more."""
+        told = messaging_events.TokensRefused(
+            application_id=app_id,
+            refuse_time=to_timestamp(at),
+            tokens=[
+                messaging_events.RefusedToken(
+                    endpoint_id=one.endpoint_id,
+                    channel_type=channel_pb2.ChannelType.Value(f"CHANNEL_TYPE_{channel_type}"),
+                    address=one.address,
+                    new_address=one.new_address,
+                )
+                for one in tokens
+            ],
+        )
+        body = told.SerializeToString()
+        await self._publisher.publish([Outgoing(TOKENS_ROUTING_KEY, body, _TOKENS_TYPE, new_id())])
 
 
 def _varint(number: int) -> bytes:

@@ -11,13 +11,11 @@ from touchpoint.applications.v1 import applications_service_pb2 as applications_
 from touchpoint.common.v1 import channel_pb2
 from touchpoint.endpoints.v1 import endpoint_pb2, endpoints_service_pb2_grpc
 from touchpoint.endpoints.v1 import endpoints_service_pb2 as endpoints_pb
-from touchpoint.messaging.v1 import message_pb2
 from touchpoint.templates.v1 import template_pb2, templates_service_pb2_grpc
 from touchpoint.templates.v1 import templates_service_pb2 as templates_pb
 
 from libs.errors import DependencyUnavailable
 from services.messaging.domain.direct import Reached
-from services.messaging.domain.recipients import EMAIL
 
 TIMEOUT_SECONDS: Final = 5.0
 SETTINGS_KEPT_SECONDS: Final = 10.0
@@ -72,15 +70,14 @@ class Peers:
             found.setdefault(one.user.user_id, []).append(_reached(one))
         return found
 
-    async def template(
-        self, channel_type: str, name: str, version: int
-    ) -> message_pb2.MessageContent | None:
-        """A template as content; None when there is none. Raises DependencyUnavailable."""
+    async def template(self, kind: str, name: str, version: int) -> template_pb2.Template | None:
+        """A template of a kind (`EMAIL`); None when there is none. Raises DependencyUnavailable."""
         if self._templates is None:
             raise DependencyUnavailable("templates")
-        kind = template_pb2.TemplateType.Value(f"TEMPLATE_TYPE_{channel_type}")
         request = templates_pb.GetTemplateRequest(
-            template_name=name, template_type=kind, version=version
+            template_name=name,
+            template_type=template_pb2.TemplateType.Value(f"TEMPLATE_TYPE_{kind}"),
+            version=version,
         )
         try:
             answer = await self._templates.GetTemplate(request, timeout=TIMEOUT_SECONDS)
@@ -88,7 +85,7 @@ class Peers:
             if error.code() in _ABSENT:
                 return None
             raise DependencyUnavailable("templates") from error
-        return _content(answer.template, channel_type)
+        return answer.template
 
     async def skips_on_missing_variable(self, app_id: str) -> bool:
         """Whether messages with a missing variable are skipped (spec 5.2); remembered a while.
@@ -134,17 +131,3 @@ def _reached(endpoint: endpoint_pb2.Endpoint) -> Reached:
         endpoint.endpoint_status == endpoint_pb2.ENDPOINT_STATUS_INACTIVE,
         endpoint.SerializeToString(),
     )
-
-
-def _content(template: template_pb2.Template, channel_type: str) -> message_pb2.MessageContent:
-    content = message_pb2.MessageContent(default_substitutions=template.default_substitutions)
-    if channel_type == EMAIL:
-        email = template.email
-        content.email.subject = email.subject
-        content.email.html = email.html_part
-        content.email.text = email.text_part
-        content.email.headers.extend(email.headers)
-        content.email.tracked = True
-    else:
-        content.sms.body = template.sms.body
-    return content

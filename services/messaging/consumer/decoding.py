@@ -8,7 +8,9 @@ from touchpoint.messaging.v1 import message_pb2 as pb
 
 from libs.endpoint_values import CHANNELS, Reader
 from libs.timestamps import from_timestamp
+from services.messaging.clients.notifications import notification_of
 from services.messaging.domain.ledger import Origin
+from services.messaging.domain.push.words import PushWords
 from services.messaging.domain.rendering import Content, Source
 from services.messaging.domain.work import Recipient, Words, Work
 
@@ -50,14 +52,32 @@ def recipients_of(batch: pb.SendBatch, read: Reader) -> list[Recipient]:
             one.body_override,
             one.title_override,
             dict(one.context) if one.context else None,
+            one.raw_content,
         )
         for one in batch.recipients
     ]
 
 
+def push_words(channel_type: str, content: pb.MessageContent) -> Words:
+    """A notification with its templates compiled. Raises RenderingFailed."""
+    push = PushWords(notification_of(content.push))
+    source = Source(
+        channel_type,
+        text=push.notification.body,
+        subject=push.notification.title,
+        headers=push.texts,
+        substitutions=dict(content.substitutions),
+        defaults=dict(content.default_substitutions),
+        skip_on_missing=content.skip_on_missing_variable,
+    )
+    return Words(Content(source), push=push)
+
+
 def words_of(channel_type: str, body: bytes) -> Words:
     """A content with its templates compiled. Raises RenderingFailed."""
     content = pb.MessageContent.FromString(body)
+    if content.WhichOneof("content") == "push":
+        return push_words(channel_type, content)
     email, sms = content.email, content.sms
     is_sms = content.WhichOneof("content") == "sms"
     source = Source(

@@ -7,11 +7,12 @@ from typing import Final
 from touchpoint.messaging.v1 import message_pb2
 
 from libs.bus.connection import pause
+from services.messaging.clients.events import Token
 from services.messaging.consumer.decoding import recipients_of, work_of
 from services.messaging.consumer.telling import Telling
 from services.messaging.consumer.tools import Leaving, Tools, insist
 from services.messaging.consumer.window import Sent, Windows, block_reason, expired, limits_of
-from services.messaging.domain.channels import EmailChannel
+from services.messaging.domain.channels import EmailChannel, SmsChannel
 from services.messaging.domain.dispatch import Control
 from services.messaging.domain.keywords import is_keyword_reply
 from services.messaging.domain.ledger import Outcome, Reason, State
@@ -26,6 +27,7 @@ from services.messaging.usecases.composition import (
     SmsComposer,
 )
 from services.messaging.usecases.providers import Provider
+from services.messaging.usecases.push_composition import PushComposer
 
 # Rows of a paced channel are claimed this long before their slot, so that an opt-out or a hold
 # still stops them and few are UNKNOWN after a crash.
@@ -127,7 +129,7 @@ class BatchRun:
                 raise Leaving
             if await self._is_over():
                 return
-            provider = await tools.providers.of(self._work.origin.app_id)
+            provider = await tools.providers[self._work.channel_type].of(self._work.origin.app_id)
             if provider is None:
                 await self._close_all(State.SKIPPED, Reason.CHANNEL_DISABLED)
                 return
@@ -156,8 +158,10 @@ class BatchRun:
             composer: Composer = EmailComposer(
                 work, words, channel, tools.policy.links_url, tools.tokens, provider.sign
             )
-        else:
+        elif isinstance(channel, SmsChannel):
             composer = SmsComposer(work, words, channel)
+        else:
+            composer = PushComposer(work, words)
         self._telling.source = composer.source
         return composer
 
@@ -191,6 +195,7 @@ class BatchRun:
             now = tools.clock.now()
             self._telling.outcomes(((one.recipient, outcome) for one, outcome in sent.done), now)
             await self._suppress_dead(sent)
+            await self._refuse_tokens(sent)
             if sent.again:
                 self._made = sent.again + self._made
                 return False
@@ -213,6 +218,19 @@ class BatchRun:
         ]
         if dead:
             await insist(lambda: self._tools.suppressions.suppress(dead))
+
+    async def _refuse_tokens(self, sent: Sent) -> None:
+        """Tokens that the service calls dead, or replaced: who keeps endpoints hears of them."""
+        refused = [
+            Token(one.recipient.endpoint_id, one.recipient.address, sent.moved.get(place, ""))
+            for place, (one, outcome) in enumerate(sent.done)
+            if one.recipient.endpoint_id
+            and (outcome.reason is Reason.DEAD_TOKEN or place in sent.moved)
+        ]
+        if refused:
+            app_id, channel = self._work.origin.app_id, self._work.channel_type
+            now = self._tools.clock.now()
+            await insist(lambda: self._tools.events.refuse_tokens(app_id, channel, refused, now))
 
     async def _make(self, most: int, composer: Composer) -> None:
         """Make the next messages; those that cannot be made are closed, never claimed."""

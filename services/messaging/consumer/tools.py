@@ -1,7 +1,7 @@
 """What the consumers of one worker process share."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count, repeat
 from typing import TypeVar
@@ -45,14 +45,14 @@ class Policy:
 
 @dataclass(slots=True)
 class Tools:
-    """The parts a batch passes through."""
+    """The parts a batch passes through; `providers` are those of each channel type."""
 
     ledger: LedgerStore
     suppressions: SuppressionStore
     lookout: Lookout
     contents: Contents
     controls: Controls
-    providers: Providers
+    providers: Mapping[str, Providers]
     pacer: Pacer
     events: EventPublisher
     gate: ClaimGate

@@ -29,10 +29,14 @@ Meanwhile = Callable[[], Awaitable[None]]
 
 @dataclass(slots=True)
 class Sent:
-    """A window's messages and what became of each; `again` are those the provider never saw."""
+    """A window's messages and what became of each; `again` are those the provider never saw.
+
+    `moved` are new push tokens, by their place in `done`.
+    """
 
     done: list[tuple[Composed, Outcome]] = field(default_factory=list)
     again: list[Composed] = field(default_factory=list)
+    moved: dict[int, str] = field(default_factory=dict)
 
 
 class Windows:
@@ -137,6 +141,8 @@ class Windows:
             if answer.status is Status.NOT_CALLED:
                 sent.again.append(one)
                 continue
+            if answer.new_address:
+                sent.moved[len(sent.done)] = answer.new_address
             attempt = Attempt(attempts.get(message_id, 1), work.expire_time, random.random())
             sent.done.append((one, outcome_of(message_id, answer, work.message_type, attempt, now)))
         if sent.again:

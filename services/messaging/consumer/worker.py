@@ -18,10 +18,11 @@ class Worker:
         """Work until `stopping` is set, then bring what is in hand to an end."""
         # The pacer runs what permits reserve ahead; they all end before it does.
         async with self._tools.pacer, asyncio.TaskGroup() as group:
-            providers = group.create_task(self._tools.providers.run())
+            providers = [group.create_task(p.run()) for p in self._tools.providers.values()]
             watch = group.create_task(self._watch(stopping))
             await asyncio.gather(*(consumer.run(stopping) for consumer in self._consumers))
-            providers.cancel()
+            for one in providers:
+                one.cancel()
             watch.cancel()
 
     async def _watch(self, stopping: asyncio.Event) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from services.messaging.domain.families import family
+
 BATCH_SIZE: Final = 100
 """Recipients a queue message; architecture.md 6 shows why not one each."""
 TRANSACTIONAL: Final = "TRANSACTIONAL"
@@ -33,7 +35,7 @@ class Batch:
 
 def routing_key(channel_type: str, message_type: str) -> str:
     """Where a channel's messages of a class go (`email.transactional`)."""
-    return f"{channel_type.lower()}.{message_type.lower()}"
+    return f"{family(channel_type)}.{message_type.lower()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from enum import StrEnum
 from typing import Final
 
 from libs.errors import Violations
+from services.messaging.domain.families import PUSH_TYPES
 from services.messaging.domain.recipients import EMAIL, SMS, address_fault, domain_fault
 
 ACCOUNT_SMS_RATE: Final = 20
 """Message parts a second of the whole installation (spec 12.0 X1)."""
-DIRECT_CHANNELS: Final = frozenset({EMAIL, SMS})
+DIRECT_CHANNELS: Final = frozenset({EMAIL, SMS, *PUSH_TYPES})
 _MOST_CONNECTIONS: Final = 50
 _DEFAULT_CONNECTIONS: Final = 4
 _MOST_WINDOW: Final = 16
@@ -143,7 +144,7 @@ def check_email(channel: EmailChannel) -> Violations:
         found.check(not fault, "smtp.return_path_domain", "must be a domain")
     found.check(not smtp.password or smtp.username, "smtp.username", "is needed beside a password")
     _check_dkim(found, channel)
-    _check_rate(found, "messages_per_second", channel.messages_per_second)
+    check_rate(found, "messages_per_second", channel.messages_per_second)
     return found
 
 
@@ -159,7 +160,7 @@ def check_sms(channel: SmsChannel) -> Violations:
     found.check(
         0 <= channel.smpp.window <= _MOST_WINDOW, "smpp.window", f"must be 0 to {_MOST_WINDOW}"
     )
-    _check_rate(found, "parts_per_second", channel.parts_per_second)
+    check_rate(found, "parts_per_second", channel.parts_per_second)
     for name in ("stop", "help", "start"):
         fine = len(getattr(channel.replies, name)) <= _LONGEST_REPLY
         found.check(fine, f"replies.{name}", f"is longer than {_LONGEST_REPLY} characters")
@@ -200,5 +201,6 @@ def _check_dkim(found: Violations, channel: EmailChannel) -> None:
         found.check(channel.identity, "identity", "is needed to sign with DKIM")
 
 
-def _check_rate(found: Violations, name: str, rate: int) -> None:
+def check_rate(found: Violations, name: str, rate: int) -> None:
+    """Note a rate that is none."""
     found.check(0 <= rate <= _MOST_RATE, name, f"must be 0 to {_MOST_RATE}")

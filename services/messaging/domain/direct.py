@@ -1,11 +1,13 @@
 """Direct sends: what becomes of each recipient, in the words and numbers of spec 6.1."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from services.messaging.domain.channels import DIRECT_CHANNELS
+from services.messaging.domain.families import PUSH_TYPES, family
 from services.messaging.domain.recipients import EMAIL, address_fault, normalized
 
 MOST_RECIPIENTS: Final = 100
@@ -72,6 +74,7 @@ class Target:
     address: str = ""
     endpoint: Reached | None = None
     body_override: str = ""
+    raw_content: str = ""
     fault: Result | None = None
 
     @property
@@ -143,6 +146,8 @@ def _endpoint_fault(target: Target, gates: Gates) -> Result | None:
         return permanent(f"{where}.address", "is missing")
     if fault := address_fault(target.channel_type, target.normal):
         return permanent(f"{where}.address", fault)
+    if target.raw_content and (fault := _raw_fault(target)):
+        return permanent(f"{where}.raw_content", fault)
     endpoint = target.endpoint
     if endpoint is None:
         return None
@@ -153,11 +158,21 @@ def _endpoint_fault(target: Target, gates: Gates) -> Result | None:
     return None
 
 
+def _raw_fault(target: Target) -> str:
+    if target.channel_type not in PUSH_TYPES:
+        return "is for push notifications alone"
+    try:
+        fine = isinstance(json.loads(target.raw_content), dict)
+    except ValueError:
+        fine = False
+    return "" if fine else "must be a JSON object"
+
+
 def _channel_fault(target: Target, gates: Gates) -> Result | None:
     channel_type = target.channel_type
-    if channel_type not in gates.contents and not target.body_override:
+    if channel_type not in gates.contents and not target.body_override and not target.raw_content:
         return gates.away.get(channel_type) or permanent(
-            f"message_configuration.{channel_type.lower()}_message",
+            f"message_configuration.{family(channel_type)}_message",
             f"is needed to send to {target.field}",
         )
     if channel_type not in gates.enabled:

@@ -10,6 +10,7 @@ from typing import Final
 import phonenumbers
 from phonenumbers import NumberParseException
 
+from services.messaging.domain.families import PUSH_TYPES
 from services.messaging.domain.ledger import Origin, Reason, Row, State
 from services.messaging.domain.outcomes import (
     EMAIL,
@@ -117,6 +118,8 @@ def receipt_happening(told: Told, channel_type: str, at: datetime) -> list[Happe
     if not name:
         return []
     attributes = sms_attributes(told) if channel_type == SMS else _email_attributes(told)
+    if channel_type in PUSH_TYPES:
+        attributes["delivery_type"] = channel_type
     return [_of(told, name, at, attributes)]
 
 

@@ -55,6 +55,7 @@ class Reason(StrEnum):
     STOPPED = "STOPPED"
     WORKER_LOST = "WORKER_LOST"
     WRITTEN_OFF = "WRITTEN_OFF"
+    DEAD_TOKEN = "DEAD_TOKEN"  # noqa: S105 - no secret
 
 
 FINAL: Final = frozenset(

@@ -37,7 +37,22 @@ class OutboundSms:
     template_id: str = ""
 
 
-Outbound = OutboundEmail | OutboundSms
+@dataclass(frozen=True, slots=True)
+class OutboundPush:
+    """A notification: `token` names the device, `body` is the whole request body.
+
+    `headers` are those that its service reads (APNs: `apns-*`); `authentication` is KEY,
+    CERTIFICATE or empty for the channel's way.
+    """
+
+    message_id: str
+    token: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    authentication: str = ""
+
+
+Outbound = OutboundEmail | OutboundSms | OutboundPush
 
 
 class Adapter(Protocol):

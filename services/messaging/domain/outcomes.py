@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from services.messaging.domain.families import PUSH_TYPES
 from services.messaging.domain.ledger import Outcome, Reason, State
 from services.messaging.domain.retry import Attempt, next_attempt
 
@@ -35,7 +36,8 @@ class Status(StrEnum):
 class Answer:
     """A provider's answer to one message: its ids of the parts, its words, the cause if known.
 
-    `account` says whose ids these are, when they are not unique by themselves.
+    `account` says whose ids these are, when they are not unique by themselves. `new_address` is the
+    push token that took the place of the one that was sent to.
     """
 
     status: Status
@@ -43,6 +45,7 @@ class Answer:
     detail: str = ""
     reason: Reason = Reason.NONE
     account: str = ""
+    new_address: str = ""
 
 
 _AGAIN: Final = frozenset({Status.THROTTLED, Status.TEMPORARY_FAILURE})
@@ -114,6 +117,12 @@ _SMS_EVENTS: Final[Mapping[State, str]] = {
     State.FAILED: "_SMS.FAILURE",
     State.SKIPPED: "_SMS.FAILURE",
 }
+_PUSH_EVENTS: Final[Mapping[State, str]] = {
+    State.SENT: "_push.send",
+    State.FAILED: "_push.failure",
+    State.SKIPPED: "_push.failure",
+}
+"""Spec 3.2: direct push sends have no events in the original; these are equivalents."""
 RECORD_STATUS: Final[Mapping[Reason, str]] = {
     Reason.OPT_OUT: "OPTED_OUT",
     Reason.SUPPRESSED: "OPTED_OUT",
@@ -155,6 +164,8 @@ def channel_event(channel_type: str, state: State, reason: Reason) -> str:
     """Name of the event that tells of an outcome; empty when none does (spec 3.2)."""
     if channel_type == SMS:
         return _SMS_EVENTS.get(state, "")
+    if channel_type in PUSH_TYPES:
+        return _PUSH_EVENTS.get(state, "")
     return _EMAIL_EVENTS.get((state, reason), "")
 
 

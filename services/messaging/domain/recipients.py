@@ -11,6 +11,8 @@ from typing import Final
 import phonenumbers
 from phonenumbers import NumberParseException
 
+from services.messaging.domain.families import PUSH_TYPES
+
 EMAIL: Final = "EMAIL"
 SMS: Final = "SMS"
 _LONGEST_EMAIL: Final = 254  # RFC 5321, 4.5.3.1.3 less the angle brackets (erratum 1690)
@@ -18,6 +20,7 @@ _LONGEST_LOCAL: Final = 64  # RFC 5321, 4.5.3.1.1
 _LONGEST_DOMAIN: Final = 253
 _LOCAL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_LONGEST_TOKEN: Final = 4096
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _PUNCTUATION: Final = {ord(sign): None for sign in " -.()/\u00a0"}
 
@@ -46,6 +49,13 @@ def address_fault(channel_type: str, address: str) -> str:
         return _phone_fault(address)
     if channel_type == EMAIL:
         return _email_fault(address)
+    return _token_fault(address) if channel_type in PUSH_TYPES else ""
+
+
+def _token_fault(token: str) -> str:
+    # Services change what their tokens look like; these they never had.
+    if len(token) > _LONGEST_TOKEN or not token.isascii() or any(map(str.isspace, token)):
+        return f"must be a push token: up to {_LONGEST_TOKEN} characters, no spaces"
     return ""
 
 

@@ -48,7 +48,10 @@ class RenderingFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is said before rendering. For SMS only `text` counts; `html` belongs to email."""
+    """What is said before rendering. For SMS only `text` counts; `html` belongs to email.
+
+    Of a push notification `text` is the body, `subject` the title, `headers` its other texts.
+    """
 
     channel_type: str
     text: str = ""
@@ -111,7 +114,8 @@ class Content:
         if resolver.missing and source.skip_on_missing:
             names = ", ".join(sorted(".".join(path) for path in resolver.missing))
             raise RenderingFailed(Reason.MISSING_VARIABLE, f"no value for {names}")
-        return _CHECKS[source.channel_type](rendered)
+        check = _CHECKS.get(source.channel_type)
+        return check(rendered) if check else rendered
 
     def _chosen(
         self, body_override: str, title_override: str

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.messaging.domain.ledger import Origin
+from services.messaging.domain.push.words import PushWords
 from services.messaging.domain.rendering import Content
 
 
@@ -21,6 +22,7 @@ class Recipient:
     body_override: str = ""
     title_override: str = ""
     context: Mapping[str, str] | None = None
+    raw_content: str = ""
 
     @property
     def client_id(self) -> str:
@@ -42,6 +44,7 @@ class Words:
     sender_id: str = ""
     entity_id: str = ""
     template_id: str = ""
+    push: PushWords | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,10 @@ from libs.timestamps import from_timestamp, to_timestamp
 from services.messaging.domain import channels
 from services.messaging.domain.recipients import EMAIL, SMS, address_fault, normalized
 from services.messaging.servicer import channel_mapping as mapping
+from services.messaging.servicer.flat_channels import FlatChannels
 from services.messaging.servicer.names import CHANNELS, SUPPRESSION_REASONS
 from services.messaging.store.channels import ChannelStore
+from services.messaging.store.flat_channels import KINDS
 from services.messaging.store.suppressions import (
     ListKey,
     Suppression,
@@ -33,9 +35,10 @@ from services.messaging.store.suppressions import (
 # grpc classes are generic in their stubs only, not when the program runs.
 Context: TypeAlias = "aio.ServicerContext[Any, Any]"
 MOST_DESTINATIONS: Final = 1000
+_SETTABLE: Final = {EMAIL, SMS, *KINDS}
 
 
-class ChannelsServicer:
+class ChannelsServicer(FlatChannels):
     """`touchpoint.messaging.v1.ChannelsService`."""
 
     def __init__(
@@ -65,6 +68,8 @@ class ChannelsServicer:
     async def UpdateEmailChannel(
         self, request: pb.UpdateEmailChannelRequest, _: Context
     ) -> pb.UpdateEmailChannelResponse:
+        if request.email_channel.HasField("ses") or request.email_channel.fallbacks:
+            raise NotBuilt("Amazon SES and fallback providers")
         found = _check_application(request)
         channel = mapping.email_from_proto(request.email_channel)
         found.extend(channels.check_email(channel).found, "email_channel")
@@ -86,8 +91,11 @@ class ChannelsServicer:
     async def UpdateSmsChannel(
         self, request: pb.UpdateSmsChannelRequest, _: Context
     ) -> pb.UpdateSmsChannelResponse:
+        sms = request.sms_channel
+        if sms.HasField("twilio") or sms.HasField("aws") or sms.fallbacks:
+            raise NotBuilt("Twilio, AWS and fallback providers")
         found = _check_application(request)
-        channel = mapping.sms_from_proto(request.sms_channel)
+        channel = mapping.sms_from_proto(sms)
         found.extend(channels.check_sms(channel).found, "sms_channel")
         found.raise_if_any()
         saved = await self._channels.save_sms(request.application_id, channel, self._clock.now())
@@ -100,7 +108,7 @@ class ChannelsServicer:
         channel_type = CHANNELS.name(request.channel_type)
         found.check(channel_type, "channel_type", "is needed")
         found.raise_if_any()
-        if channel_type not in channels.DIRECT_CHANNELS:
+        if channel_type not in _SETTABLE:
             raise NotBuilt(f"the {channel_type} channel")
         gone = await self._channels.drop(request.application_id, channel_type, self._clock.now())
         if gone is None:

@@ -1,24 +1,31 @@
 """The two direct sends: recipients looked up, contents made, answers remembered by request id."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from touchpoint.messaging.v1 import message_pb2
 from touchpoint.messaging.v1 import messaging_service_pb2 as pb
+from touchpoint.templates.v1 import template_pb2
 
 from libs.errors import DependencyUnavailable, InvalidFields, Violation
 from libs.ids import derived_id
 from services.messaging.clients.outbox import Recipient
 from services.messaging.clients.peers import Peers
+from services.messaging.clients.template_contents import content_of
+from services.messaging.domain.channels import DIRECT_CHANNELS
 from services.messaging.domain.direct import Reached, Result, Target, permanent, temporary
+from services.messaging.domain.families import PUSH_TYPES
 from services.messaging.domain.recipients import EMAIL, SMS
 from services.messaging.servicer import direct_requests as requests
 from services.messaging.servicer.names import CHANNELS
 from services.messaging.usecases.direct import Content, DirectCall, DirectSender
 
-TemplateField = Literal["email_template", "sms_template"]
-_TEMPLATES: Final[Mapping[str, TemplateField]] = {EMAIL: "email_template", SMS: "sms_template"}
+TemplateField = Literal["email_template", "sms_template", "push_template"]
+_TEMPLATES: Final[Mapping[str, TemplateField]] = {
+    EMAIL: "email_template",
+    SMS: "sms_template",
+    **dict.fromkeys(PUSH_TYPES, "push_template"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ class DirectSends:
     async def to_users(
         self, request: pb.SendUsersMessagesRequest, request_id: str
     ) -> pb.SendUsersMessagesResponse:
-        """Send to every endpoint of users whose channel has content."""
+        """Send to every endpoint of users whose channel has content and is on (spec 6.1)."""
         contents = await self._contents(request)
         found = await self._to_users(request, frozenset(contents[0]) | frozenset(contents[1]))
         results = await self._send(request, request_id, found, contents)
@@ -86,7 +93,7 @@ class DirectSends:
                 sms,
                 skip_on_missing=False,
             )
-            for channel in (EMAIL, SMS)
+            for channel in {one.target.channel_type for one in found} & DIRECT_CHANNELS
         }
         call = DirectCall(
             request.application_id,
@@ -114,15 +121,14 @@ class DirectSends:
             for channel, field in _TEMPLATES.items()
             if channel not in said and request.template_configuration.HasField(field)
         ]
-        away: dict[str, Result] = {}
+        templates, unheard = await self._templates(
+            request.template_configuration, {field for _, field in wanted}
+        )
         for channel, field in wanted:
-            template: pb.DirectTemplate = getattr(request.template_configuration, field)
-            try:
+            if field in templates:
                 said[channel] = requests.silent_content(request.message_configuration, channel)
-                said[channel].MergeFrom(await self._template(channel, field, template))
-            except DependencyUnavailable as error:
-                del said[channel]
-                away[channel] = temporary(error.message)
+                said[channel].MergeFrom(content_of(templates[field], channel))
+        away = {channel: unheard[field] for channel, field in wanted if field in unheard}
         skips = await self._peers.skips_on_missing_variable(request.application_id)
         sms = request.message_configuration.sms_message
         return {
@@ -130,14 +136,25 @@ class DirectSends:
             for channel, one in said.items()
         }, away
 
-    async def _template(
-        self, channel: str, field: str, template: pb.DirectTemplate
-    ) -> message_pb2.MessageContent:
-        found = await self._peers.template(channel, template.name, template.version)
-        if found is None:
-            where = f"template_configuration.{field}.name"
-            raise InvalidFields([Violation(where, "there is no such template or version")])
-        return found
+    async def _templates(
+        self, configuration: pb.DirectTemplateConfiguration, fields: Collection[TemplateField]
+    ) -> tuple[dict[str, template_pb2.Template], dict[str, Result]]:
+        """Templates by their place in the request, and what to answer where none could be had."""
+        found: dict[str, template_pb2.Template] = {}
+        unheard: dict[str, Result] = {}
+        for field in sorted(fields):
+            wanted: pb.DirectTemplate = getattr(configuration, field)
+            kind = field.removesuffix("_template").upper()
+            try:
+                template = await self._peers.template(kind, wanted.name, wanted.version)
+            except DependencyUnavailable as error:
+                unheard[field] = temporary(error.message)
+                continue
+            if template is None:
+                where = f"template_configuration.{field}.name"
+                raise InvalidFields([Violation(where, "there is no such template or version")])
+            found[field] = template
+        return found, unheard
 
     async def _to_endpoints(self, request: pb.SendMessagesRequest) -> list[Addressed]:
         if not request.endpoints:
@@ -157,23 +174,32 @@ class DirectSends:
         self, request: pb.SendUsersMessagesRequest, channels: frozenset[str]
     ) -> list[Addressed]:
         found = await self._peers.endpoints_of_users(request.application_id, list(request.users))
+        enabled = await self._sender.enabled(request.application_id)
         return [
             _to_endpoint(user_id, reached.endpoint_id, one, reached, None)
             for user_id, one in sorted(request.users.items())
             for reached in sorted(found.get(user_id, []), key=lambda each: each.endpoint_id)
-            if reached.channel_type in channels or one.body_override
+            if reached.channel_type in enabled
+            and (reached.channel_type in channels or one.body_override or one.raw_content)
         ]
 
 
 def _to_address(address: str, one: pb.AddressConfiguration) -> Addressed:
     channel = CHANNELS.name(one.channel_type)
-    target = Target(f"addresses[{address!r}]", channel, address, body_override=one.body_override)
+    target = Target(
+        f"addresses[{address!r}]",
+        channel,
+        address,
+        body_override=one.body_override,
+        raw_content=one.raw_content,
+    )
     recipient = Recipient(
         address=address,
         substitutions=requests.first_values(one.substitutions),
         body_override=one.body_override,
         title_override=one.title_override,
         context=one.context,
+        raw_content=one.raw_content,
     )
     return Addressed(target, recipient, "addresses", address)
 
@@ -191,7 +217,9 @@ def _to_endpoint(
     if reached is None:
         missing = fault or permanent(f"{where}", "there is no such endpoint")
         return Addressed(Target(where, fault=missing), Recipient(), group, key)
-    target = Target(where, reached.channel_type, reached.address, reached, one.body_override)
+    target = Target(
+        where, reached.channel_type, reached.address, reached, one.body_override, one.raw_content
+    )
     recipient = Recipient(
         endpoint_id=reached.endpoint_id,
         address=reached.address,
@@ -201,6 +229,7 @@ def _to_endpoint(
         body_override=one.body_override,
         title_override=one.title_override,
         context=one.context,
+        raw_content=one.raw_content,
     )
     return Addressed(target, recipient, group, key)
 

@@ -16,8 +16,10 @@ from services.messaging.domain.channels import (
     is_sender_id,
 )
 from services.messaging.domain.direct import MOST_RECIPIENTS
+from services.messaging.domain.families import PUSH_TYPES
 from services.messaging.domain.recipients import EMAIL, SMS, address_fault, normalized
 from services.messaging.servicer.names import MESSAGE_TYPES
+from services.messaging.servicer.push_contents import check_push, own_message, push_content
 from services.messaging.usecases.direct import Content
 
 SendRequest = pb.SendMessagesRequest | pb.SendUsersMessagesRequest
@@ -48,14 +50,15 @@ def check(request: SendRequest) -> None:
     found.check(said, "message_configuration", "or template_configuration is needed")
     _check_email(found, request.message_configuration.email_message)
     _check_sms(found, request.message_configuration.sms_message)
-    for kind in ("email_template", "sms_template"):
+    check_push(found, request.message_configuration)
+    for kind in ("email_template", "sms_template", "push_template", "voice_template"):
         if request.template_configuration.HasField(kind):
             template: pb.DirectTemplate = getattr(request.template_configuration, kind)
             where = f"template_configuration.{kind}"
             found.check(template.name, f"{where}.name", "is needed")
             found.check(template.version >= 0, f"{where}.version", "must not be negative")
     found.raise_if_any()
-    _refuse_charsets(request.message_configuration.email_message)
+    _refuse_unbuilt(request)
 
 
 def _check_recipients(found: Violations, request: SendRequest) -> None:
@@ -118,8 +121,12 @@ def _check_sms(found: Violations, sms: pb.SmsMessage) -> None:
     found.check(fine, f"{where}.body", f"is longer than {_LONGEST_TEXT} characters")
 
 
-def _refuse_charsets(email: pb.EmailMessage) -> None:
-    simple = email.simple_email
+def _refuse_unbuilt(request: SendRequest) -> None:
+    if request.message_configuration.HasField("voice_message"):
+        raise NotBuilt("voice messages")
+    if request.template_configuration.HasField("voice_template"):
+        raise NotBuilt("voice messages")
+    simple = request.message_configuration.email_message.simple_email
     for part in (simple.subject, simple.html_part, simple.text_part):
         if part.charset.upper() not in {"", "UTF-8", "UTF8"}:
             raise NotBuilt(f"charset {part.charset}")
@@ -143,6 +150,9 @@ def inline_contents(
         sms.sms.body = default.body
         sms.substitutions.update(first_values(default.substitutions))
         yield SMS, sms
+    for channel_type in PUSH_TYPES:
+        if own_message(configuration, channel_type) or default.body:
+            yield channel_type, _push(configuration, channel_type)
 
 
 def silent_content(
@@ -151,7 +161,9 @@ def silent_content(
     """Content without words, for recipients with a body of their own and to put templates in."""
     if channel_type == EMAIL:
         return _email(configuration.email_message)
-    return _sms(configuration.sms_message)
+    if channel_type == SMS:
+        return _sms(configuration.sms_message)
+    return _push(configuration, channel_type)
 
 
 def content(
@@ -187,6 +199,20 @@ def _email(email: pb.EmailMessage) -> message_pb2.MessageContent:
     said.email.headers.extend(simple.headers)
     said.email.raw = email.raw_email.data
     said.email.tracked = True
+    return said
+
+
+def _push(
+    configuration: pb.DirectMessageConfiguration, channel_type: str
+) -> message_pb2.MessageContent:
+    message = own_message(configuration, channel_type)
+    if message is None:
+        default = configuration.default_message
+        said = _said(default.substitutions)
+        said.push.body = default.body
+        return said
+    said = _said(message.substitutions)
+    said.push.CopyFrom(push_content(message))
     return said
 
 

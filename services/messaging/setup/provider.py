@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from weakref import WeakValueDictionary
 
 from libs.chassis.listen import split_address
@@ -22,8 +23,12 @@ from services.messaging.domain.channels import (
     connections_of,
     window_of,
 )
+from services.messaging.domain.families import PUSH_TYPES
 from services.messaging.domain.limits import Limit
+from services.messaging.domain.push_channels import PushChannel
 from services.messaging.domain.recipients import EMAIL
+from services.messaging.domain.voice_channel import VoiceChannel
+from services.messaging.setup.push import push_adapter
 from services.messaging.store.channels import ChannelStore
 from services.messaging.usecases.inbound import InboundTexts
 from services.messaging.usecases.providers import KeptAdapter, Provider
@@ -58,6 +63,8 @@ class ProviderFactory:
 
     def of(self, channel_type: str) -> Open:
         """The function that opens providers of a channel."""
+        if channel_type in PUSH_TYPES:
+            return partial(self._push, channel_type)
         return self._email if channel_type == EMAIL else self._sms
 
     async def _email(self, app_id: str, version: int) -> Provider | None:
@@ -83,6 +90,24 @@ class ProviderFactory:
             return None
         limits = sms_limits(app_id, channel, self._own_account)
         return Provider(version, channel, self._sms_adapter(channel), limits)
+
+    async def _push(self, channel_type: str, app_id: str, version: int) -> Provider | None:
+        try:
+            channel = await self._channels.channel(app_id, channel_type)
+            if channel is None or isinstance(channel, VoiceChannel) or not channel.enabled:
+                return None
+            adapter = self._push_adapter(channel_type, channel)
+        except (SecretUnreadable, ValueError, KeyError) as error:
+            _tell_unusable(app_id, error)
+            return None
+        rate = channel.messages_per_second
+        limits = (Limit(f"{channel_type.lower()}/{app_id}", rate),) if rate else ()
+        return Provider(version, channel, adapter, limits)
+
+    def _push_adapter(self, channel_type: str, channel: PushChannel) -> KeptAdapter:
+        if self._settings.null_provider:
+            return NullAdapter()
+        return push_adapter(self._settings, channel_type, channel)
 
     def _mail_adapter(self, channel: EmailChannel) -> KeptAdapter:
         if self._settings.null_provider:

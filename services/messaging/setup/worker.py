@@ -2,16 +2,24 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from libs.bus.consumer import Consumer, Pace
 from libs.bus.publisher import open_publisher
-from libs.bus.topology import ANALYTICS_EVENTS, EVENTS, LANES, MESSAGES, message_queue
+from libs.bus.topology import (
+    ANALYTICS_EVENTS,
+    ENDPOINTS_TOKENS,
+    EVENTS,
+    LANES,
+    MESSAGES,
+    message_queue,
+)
 from libs.chassis.listen import split_address
 from libs.chassis.run import Background, Parts
 from libs.clock import SystemClock
-from libs.mongo.client import open_database
+from libs.mongo.client import Database, open_database
 from libs.mongo.migrations import check_schema
 from libs.vault import Vault
 from services.messaging.adapters.inbound_mail import InboundMail
@@ -24,7 +32,7 @@ from services.messaging.consumer.handler import BatchHandler
 from services.messaging.consumer.tokens import token_maker
 from services.messaging.consumer.tools import Policy, Tools
 from services.messaging.consumer.worker import Worker
-from services.messaging.domain.recipients import EMAIL, SMS
+from services.messaging.domain.families import MEMBERS
 from services.messaging.migrations import MIGRATIONS
 from services.messaging.setup.provider import ProviderFactory, own_account
 from services.messaging.store.batches import BatchStore
@@ -46,19 +54,45 @@ from services.messaging.usecases.receipts import Receipts
 from services.messaging.usecases.submission import Submission
 
 SERVICE: Final = "messaging"
-CHANNELS: Final = {"email": EMAIL, "sms": SMS}
+PUSH_FAMILIES: Final = ("apns", "gcm", "adm", "baidu")
+WORKERS: Final = {
+    **{name: (name,) for name in MEMBERS},
+    "push": PUSH_FAMILIES,
+}
+"""Families that a worker serves; `push` is all push services in one process."""
 # Places of the gate that promotional windows never take: a code does not wait for a newsletter's
 # slow windows.
-_RESERVED: Final = {EMAIL: 0, SMS: 4}
+_RESERVED: Final = {"sms": 4}
+# A push service takes many notifications at a time over one connection, and is far away.
+_PLACES: Final = dict.fromkeys(PUSH_FAMILIES, 64)
 # Two batches side by side: one has the places while the other reads, renders and tells.
 _PACE: Final = Pace(prefetch=6, concurrency=2)
 # Of promotional texts one: two that take turns at one account's slots leave one in twenty unused.
 _SLOW_PACE: Final = Pace(prefetch=6, concurrency=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What the families of one process share."""
+
+    settings: Settings
+    database: Database
+    events: EventPublisher
+    suppressions: SuppressionStore
+    receipts: Receipts
+    factory: ProviderFactory
+
+
 async def setup(settings: Settings, stack: AsyncExitStack, channel: str) -> Parts:
-    """Build the worker of `email` or `sms`."""
-    channel_type = CHANNELS[channel]
+    """Build a worker, named as in WORKERS."""
+    common = await _common(settings, stack, channel)
+    background: list[Background] = [_worker(common, name).run for name in WORKERS[channel]]
+    if channel == "email" and settings.inbound_mail_listen:
+        background.append(partial(_listen, settings.inbound_mail_listen, common.receipts))
+    return Parts(background=background)
+
+
+async def _common(settings: Settings, stack: AsyncExitStack, channel: str) -> Common:
     database = await open_database(settings, SERVICE, stack)
     await check_schema(database, MIGRATIONS, SERVICE)
     await prepare(database)
@@ -66,47 +100,51 @@ async def setup(settings: Settings, stack: AsyncExitStack, channel: str) -> Part
     clock = SystemClock()
     ledger, suppressions = LedgerStore(database), SuppressionStore(database)
     receipts = Receipts(ledger, suppressions, events, clock)
-    contents = ContentStore(database)
     submission = Submission(ledger, BatchStore(database), outbox)
-    vault = Vault(settings.master_key.get_secret_value())
-    channels = ChannelStore(database, vault)
+    channels = ChannelStore(database, Vault(settings.master_key.get_secret_value()))
     addressees = Addressees(channels, ledger, own_account(settings))
+    contents = ContentStore(database)
     inbound = InboundTexts(suppressions, contents, submission, events, addressees, clock)
     factory = ProviderFactory(settings, channels, receipts, inbound)
+    return Common(settings, database, events, suppressions, receipts, factory)
+
+
+def _worker(common: Common, name: str) -> Worker:
+    """The worker of one family, with claims and limits of its own: none waits for another."""
+    settings, database = common.settings, common.database
+    enabled, places = ProviderStore(database).enabled, _PLACES.get(name, MOST_CLAIMED)
     tools = Tools(
-        ledger,
-        suppressions,
-        Lookout(suppressions),
-        Contents(contents),
+        LedgerStore(database),
+        common.suppressions,
+        Lookout(common.suppressions),
+        Contents(ContentStore(database)),
         Controls(DispatchStore(database)),
-        Providers(partial(ProviderStore(database).enabled, channel_type), factory.of(channel_type)),
+        {one: Providers(partial(enabled, one), common.factory.of(one)) for one in MEMBERS[name]},
         Pacer(LimitStore(database)),
-        events,
-        ClaimGate(MOST_CLAIMED, _RESERVED[channel_type]),
+        common.events,
+        ClaimGate(places, _RESERVED.get(name, 0)),
         token_maker(settings.link_key()),
-        clock,
-        _policy(settings),
+        SystemClock(),
+        _policy(settings, places),
     )
-    background: list[Background] = [Worker(tools, _consumers(settings, channel, tools)).run]
-    if channel_type == EMAIL and settings.inbound_mail_listen:
-        background.append(partial(_listen, settings.inbound_mail_listen, receipts))
-    return Parts(background=background)
+    return Worker(tools, _consumers(settings, name, tools))
 
 
 async def _publishers(
     settings: Settings, channel: str, stack: AsyncExitStack
 ) -> tuple[EventPublisher, Outbox]:
     url, name = settings.amqp_url.get_secret_value(), f"messaging-{channel}"
-    lanes = tuple(message_queue(channel, lane) for lane in LANES)
-    events = await open_publisher(url, EVENTS, f"{name}-events", stack, (ANALYTICS_EVENTS,))
+    lanes = tuple(message_queue(one, lane) for one in WORKERS[channel] for lane in LANES)
+    heard = (ANALYTICS_EVENTS, ENDPOINTS_TOKENS)
+    events = await open_publisher(url, EVENTS, f"{name}-events", stack, heard)
     replies = await open_publisher(url, MESSAGES, f"{name}-replies", stack, lanes)
     return EventPublisher(events), Outbox(replies)
 
 
-def _policy(settings: Settings) -> Policy:
+def _policy(settings: Settings, places: int) -> Policy:
     return Policy(
         settings.claim_lease_seconds,
-        MOST_CLAIMED,
+        places,
         settings.links_url.rstrip("/"),
         settings.email_delivered_on_acceptance,
     )

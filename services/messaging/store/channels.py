@@ -1,7 +1,7 @@
 """Channels: settings as they are, secrets only as ciphertext (architecture.md 8)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -22,15 +22,30 @@ from services.messaging.domain.channels import (
     Smtp,
 )
 from services.messaging.domain.recipients import EMAIL, SMS
+from services.messaging.store.flat_channels import (
+    FlatChannel,
+    channel_of,
+    secrets_of,
+    settings_of,
+)
 
 INDEXES: Final[Indexes] = {"channels": (Index("channels_of_application", (("app_id", 1),)),)}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A channel as people see it: `kept` are the names of the secrets that there are."""
+
+    status: ChannelStatus
+    channel: FlatChannel
+    kept: frozenset[str]
 
 
 class ChannelStore:
     """Channels by application and type.
 
-    `email` and `sms` are for workers and hold the secrets; `shown_email` and `shown_sms` are for
-    people and hold none.
+    `email`, `sms` and `channel` are for workers and hold the secrets; `shown_email`, `shown_sms`
+    and `shown` are for people and hold none.
     """
 
     def __init__(self, database: Database, vault: Vault) -> None:
@@ -66,6 +81,26 @@ class ChannelStore:
         """The SMS channel with its secrets; None when it is not set up."""
         found = await self._configured(app_id, SMS)
         return None if found is None else _sms(found["settings"], self._opened(found))
+
+    async def channel(self, app_id: str, channel_type: str) -> FlatChannel | None:
+        """A push or voice channel with its secrets; None when it is not set up."""
+        found = await self._configured(app_id, channel_type)
+        if found is None:
+            return None
+        return channel_of(channel_type, found["settings"], self._opened(found))
+
+    async def shown(self, app_id: str, channel_type: str) -> Shown | None:
+        """A push or voice channel without secrets; None when it is not set up."""
+        found = await self._configured(app_id, channel_type)
+        return None if found is None else _shown(found)
+
+    async def save(
+        self, app_id: str, channel_type: str, channel: FlatChannel, now: datetime
+    ) -> Shown:
+        """Set a push or voice channel up; empty secrets keep the value they had."""
+        settings = (channel.enabled, settings_of(channel))
+        saved = await self._save(app_id, channel_type, settings, secrets_of(channel), now)
+        return _shown(saved)
 
     async def sms_senders(self) -> list[Sender]:
         """Every application that texts, without secrets; those set up first come first."""
@@ -174,6 +209,11 @@ def _status(document: Document) -> ChannelStatus:
         document["update_time"],
         "settings" in document,
     )
+
+
+def _shown(document: Document) -> Shown:
+    channel = channel_of(document["channel_type"], document["settings"], {})
+    return Shown(_status(document), channel, frozenset(document.get("secrets", ())))
 
 
 def _email(settings: Document, secrets: Mapping[str, str]) -> EmailChannel:

@@ -104,6 +104,10 @@ class DirectSender:
             results[place] = _accepted(call, targets[place])
         return [result for result in results if result is not None]
 
+    async def enabled(self, app_id: str) -> frozenset[str]:
+        """Channels of an application that may send."""
+        return await self._lists.channels.enabled(app_id)
+
     async def _gates(self, call: DirectCall, targets: Sequence[Target]) -> Gates:
         channels = {target.channel_type for target in targets if target.channel_type}
         lists = self._lists

@@ -12,9 +12,11 @@ from services.messaging.clients.outbox import Cuts, Outbox
 from services.messaging.domain.accounts import OwnAccount, sms_limits
 from services.messaging.domain.batches import routing_key
 from services.messaging.domain.dispatch import CONTENT_KEPT, Control, Dispatch, seconds_left
+from services.messaging.domain.families import PUSH_TYPES
 from services.messaging.domain.ledger import FINAL
 from services.messaging.domain.recipients import EMAIL, SMS
-from services.messaging.store.channels import ChannelStore
+from services.messaging.domain.voice_channel import VoiceChannel
+from services.messaging.store.channels import ChannelStore, Shown
 from services.messaging.store.contents import ContentStore
 from services.messaging.store.dispatches import DispatchStore
 from services.messaging.store.ledger import Count, LedgerStore
@@ -24,6 +26,7 @@ from services.messaging.usecases.submission import Refused, Submission, Submitte
 KEPT_SECONDS: Final = 1.0
 _MOST_KEPT: Final = 1000
 _NO_END: Final = timedelta(days=365)
+_QUEUED: Final = frozenset({EMAIL, SMS, *PUSH_TYPES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Dispatching:
 
     async def depth(self, channels: Collection[str], message_type: str) -> int:
         """Messages waiting in the fullest of the channels' lanes."""
-        lanes = [routing_key(one, message_type) for one in channels if one in {EMAIL, SMS}]
+        lanes = {routing_key(one, message_type) for one in channels if one in _QUEUED}
         return max(await asyncio.gather(*(self._outbox.depth(lane) for lane in lanes)), default=0)
 
     async def control(self, dispatch: Dispatch, control: Control, now: datetime) -> None:
@@ -130,10 +133,27 @@ class Dispatching:
         rates = {SMS: [one.rate_per_second for one in limits_of_texts], EMAIL: []}
         if email and email[1].messages_per_second:
             rates[EMAIL].append(float(email[1].messages_per_second))
+        rates |= await self._push_limits(dispatch)
         for limits in rates.values():
             if own:
                 limits.append(float(own))
         return {channel: min(limits) for channel, limits in rates.items() if limits}
+
+    async def _push_limits(self, dispatch: Dispatch) -> dict[str, list[float]]:
+        """The limit of each push channel that the dispatch speaks on; none where there is none."""
+        app_id = dispatch.origin.app_id
+        types = sorted({one.channel_type for one in dispatch.contents} & set(PUSH_TYPES))
+        found = await asyncio.gather(*(self._stores.channels.shown(app_id, one) for one in types))
+        return {
+            channel_type: [float(rate)] if (rate := _messages_per_second(shown)) else []
+            for channel_type, shown in zip(types, found, strict=True)
+        }
+
+
+def _messages_per_second(shown: Shown | None) -> int:
+    if shown is None or isinstance(shown.channel, VoiceChannel):
+        return 0
+    return shown.channel.messages_per_second
 
 
 def _parts(dispatch: Dispatch, count: Count) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 
 from libs.chassis.logging import get_logger
 from services.messaging.clients.outbox import Outbox, message_ids
-from services.messaging.domain.batches import Batch
+from services.messaging.domain.batches import Batch, routing_key
 from services.messaging.domain.dispatch import Control, Dispatch
 from services.messaging.domain.ledger import FINAL, State
 from services.messaging.store.batches import BatchStore
@@ -89,7 +89,7 @@ class Feeding:
         A row still QUEUED then was lost with its queue message, or a worker holds it; feeding it
         again does no harm. Returns how many batches were looked at.
         """
-        lane = f"{channel_type}.{message_type}".lower()
+        lane = routing_key(channel_type, message_type)
         if await self._outbox.depth(lane):
             return 0
         now = await self._ledger.now()

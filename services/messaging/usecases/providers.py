@@ -11,6 +11,7 @@ from libs.chassis.logging import get_logger
 from services.messaging.domain.channels import EmailChannel, SmsChannel
 from services.messaging.domain.limits import Limit
 from services.messaging.domain.outbound import Adapter
+from services.messaging.domain.push_channels import PushChannel
 from services.messaging.usecases.composition import Sign
 
 LOOK_SECONDS: Final = 1.0
@@ -27,7 +28,7 @@ class Provider:
     """An application's way out: its settings, adapter, own limits and signature."""
 
     version: int
-    channel: EmailChannel | SmsChannel
+    channel: EmailChannel | SmsChannel | PushChannel
     adapter: KeptAdapter
     limits: tuple[Limit, ...] = ()
     sign: Sign | None = None

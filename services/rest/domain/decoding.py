@@ -26,10 +26,12 @@ _DECIMALS: Final = (FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FLOAT)
 class Decoder:
     """Writes members into messages, and notes what could not be written.
 
-    `wrong` holds values of a wrong form, `unknown` members that no field carries.
+    `wrong` holds values of a wrong form, `unknown` members that no field carries. Members that a
+    message has no field for go to its field `inside`, when it has that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, inside: str = "") -> None:
+        self._inside = inside
         self.wrong: list[str] = []
         self.unknown: list[str] = []
 
@@ -44,7 +46,8 @@ class Decoder:
 
     def member(self, name: str, value: Json, shape: Shape, message: Message, path: str) -> None:
         """Write one member where the naming rules say."""
-        self.at(field_path(short_name(message), name), value, shape, message, path)
+        where = placed(field_path(short_name(message), name), message.DESCRIPTOR, self._inside)
+        self.at(where, value, shape, message, path)
 
     def parameter(self, name: str, value: str, message: Message) -> None:
         """Write a parameter of path or query, which the model calls a text whatever it is."""
@@ -181,6 +184,14 @@ class Decoder:
 def _inner(message: Message, name: str) -> Message:
     found: Message = getattr(message, name)
     return found
+
+
+def placed(where: str, described: Field, inside: str) -> str:
+    """The path `where` from a message, through its field `inside` if it has no such field."""
+    fields = described.fields_by_name
+    if not where or not inside or where.partition(".")[0] in fields or inside not in fields:
+        return where
+    return f"{inside}.{where}"
 
 
 def short_name(message: Message) -> str:

@@ -11,7 +11,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from services.rest.domain.decoding import Field, enum_prefix, short_name
+from services.rest.domain.decoding import Field, enum_prefix, placed, short_name
 from services.rest.domain.naming import HERE, field_path
 
 Json = Any
@@ -35,7 +35,8 @@ Fillers = Mapping[str, Mapping[str, Filler]]
 class Encoder:
     """Reads messages into JSON for one answer."""
 
-    def __init__(self, occasion: Occasion, fillers: Fillers) -> None:
+    def __init__(self, occasion: Occasion, fillers: Fillers, inside: str = "") -> None:
+        self._inside = inside
         self._occasion = occasion
         self._fillers = fillers
 
@@ -52,7 +53,7 @@ class Encoder:
         filler = self._fillers.get(short_name(message), {}).get(name)
         if filler is not None:
             return filler(message, self._occasion)
-        where = field_path(short_name(message), name)
+        where = placed(field_path(short_name(message), name), message.DESCRIPTOR, self._inside)
         if where == HERE:
             return self.structure(message, shape) if isinstance(shape, StructureShape) else None
         *owners, last = where.split(".")

@@ -66,6 +66,14 @@ def _attribute_type(message: Message, _occasion: Occasion) -> Json:
     return name.removeprefix("ATTRIBUTE_TYPE_").lower().replace("_", "-")
 
 
+def _channel_id(message: Message, _occasion: Occasion) -> Json:
+    status: Message = getattr(message, "status")  # noqa: B009 - a field that the type has not
+    field: Field = status.DESCRIPTOR.fields_by_name["channel_type"]
+    name: str = field.enum_type.values_by_number[getattr(status, "channel_type", 0)].name
+    return name.removeprefix("CHANNEL_TYPE_").lower()
+
+
+_KINDS: Final = ("Email", "Sms", "Apns", "Adm", "Baidu", "Voice")
 _MESSAGE: Final = {"Message": _said(_ACCEPTED), "RequestID": _request_id}
 _CHANNEL: Final = {"IsArchived": _said(value=False), "LastModifiedBy": _said(None)}
 FILLERS: Final[Fillers] = {
@@ -85,8 +93,8 @@ FILLERS: Final[Fillers] = {
         "DefaultState": _default_state,
     },
     "templates.v1.Template": {"Arn": _template_arn, **_MESSAGE},
-    "messaging.v1.EmailChannel": {**_CHANNEL, "Id": _said("email")},
-    "messaging.v1.SmsChannel": {**_CHANNEL, "Id": _said("sms")},
+    **{f"messaging.v1.{kind}Channel": {**_CHANNEL, "Id": _channel_id} for kind in _KINDS},
+    "messaging.v1.GcmChannel": {**_CHANNEL, "Id": _channel_id, "Credential": _said(None)},
     "messaging.v1.ChannelStatus": _CHANNEL,
     "endpoints.v1.RemoveAttributesResponse": {"AttributeType": _attribute_type},
     "endpoints.v1.ImportJob": {"Type": _said("IMPORT")},

@@ -45,13 +45,6 @@ RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
         "TimezonesTotalCount": HERE,
     },
     "campaigns.v1.Treatment": {"Id": "treatment_id"},
-    "templates.v1.Template": {
-        "HtmlPart": "email.html_part",
-        "Subject": "email.subject",
-        "TextPart": "email.text_part",
-        "Headers": "email.headers",
-        "Body": "sms.body",
-    },
     "messaging.v1.EmailChannel": _STATUS,
     "messaging.v1.SmsChannel": {
         **_STATUS,
@@ -59,6 +52,11 @@ RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
         "PromotionalMessagesPerSecond": "parts_per_second",
         "TransactionalMessagesPerSecond": "parts_per_second",
     },
+    "messaging.v1.ApnsChannel": _STATUS,
+    "messaging.v1.GcmChannel": _STATUS,
+    "messaging.v1.AdmChannel": _STATUS,
+    "messaging.v1.BaiduChannel": {**_STATUS, "Credential": "api_key"},
+    "messaging.v1.VoiceChannel": _STATUS,
     "messaging.v1.ChannelStatus": {"Platform": "channel_type"},
     "analytics.v1.Event": {
         "Timestamp": "event_time",
@@ -89,6 +87,7 @@ def snake(name: str) -> str:
     return _BOUNDARY.sub("_", name.replace("-", "_")).lower()
 
 
+_ACRONYMS: Final = {name.lower(): name for name in ("ADM", "APNS", "GCM", "IOS", "MD5", "SMS")}
 # Field paths that are one member each, the other way round.
 _MEMBERS: Final = {
     path: name for members in RENAMED.values() for name, path in members.items() if "." in path
@@ -99,9 +98,11 @@ def member(path: str) -> str:
     """`schedule.start_time` becomes `Schedule.StartTime`; indexes and keys stay."""
     if path in _MEMBERS:
         return _MEMBERS[path]
-    return ".".join(
-        "".join(word[:1].upper() + word[1:] for word in part.split("_")) for part in path.split(".")
-    )
+    return ".".join("".join(map(_word, part.split("_"))) for part in path.split("."))
+
+
+def _word(word: str) -> str:
+    return _ACRONYMS.get(word) or word[:1].upper() + word[1:]
 
 
 @cache

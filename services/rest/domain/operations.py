@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from services.rest.domain.naming import snake
+
 # The answer is the model's MessageBody, whatever the RPC tells.
 ACCEPTED: Final = "="
 APPLICATIONS: Final = "applications.v1.ApplicationsService/"
@@ -23,6 +25,8 @@ CAMPAIGNS: Final = "campaigns.v1.CampaignsService/"
 CHANNELS: Final = "messaging.v1.ChannelsService/"
 TAGS: Final = "common.v1.TagsService/"
 MESSAGES: Final = "messaging.v1.MessagingService/"
+OTP: Final = "messaging.v1.OtpService/"
+IN_APP: Final = "campaigns.v1.InAppService/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class Operation:
     # The RPC whose answer is what the body changes: members not given keep their value.
     base: str = ""
     way: str = ""
+    # The part of the message that members go to which it has no field for itself.
+    inside: str = ""
     # Parameters that may be given and change nothing.
     without_effect: tuple[str, ...] = ()
 
@@ -44,32 +50,43 @@ class Operation:
 _TEMPLATE_NAME: Final = {"TemplateName": "template.template_name"}
 
 
-def _template(kind: str) -> dict[str, Operation]:
-    """The four operations of a template type; `kind` as in the model: Email, Sms."""
+def _template(kind: str, part: str) -> dict[str, Operation]:
+    """The four operations of a template type; `kind` as in the model, `part` what it says."""
     stored, given = {"template_type": kind.upper()}, {"template.template_type": kind.upper()}
     write = Operation(
-        TEMPLATES + "CreateTemplate", "template", "template", given, parameters=_TEMPLATE_NAME
+        TEMPLATES + "CreateTemplate",
+        "template",
+        "template",
+        given,
+        parameters=_TEMPLATE_NAME,
+        inside=part,
     )
+    read = Operation(TEMPLATES + "GetTemplate", answer="template", fixed=stored, inside=part)
     return {
         f"Create{kind}Template": write,
-        f"Get{kind}Template": Operation(TEMPLATES + "GetTemplate", answer="template", fixed=stored),
+        f"Get{kind}Template": read,
         f"Update{kind}Template": replace(write, rpc=TEMPLATES + "UpdateTemplate"),
         f"Delete{kind}Template": Operation(TEMPLATES + "DeleteTemplate", "", ACCEPTED, stored),
     }
 
 
-def _channel(kind: str, part: str) -> dict[str, Operation]:
-    """The three operations of a channel; deleting answers with the channel as it was."""
-    read = Operation(f"{CHANNELS}Get{kind}Channel", answer=part)
+def _channel(kind: str, of: str = "") -> dict[str, Operation]:
+    """The three operations of a channel; deleting answers with the channel as it was.
+
+    Channels of one family share RPCs that are told which: `of` is the family's name.
+    """
+    channel_type, name = snake(kind).upper(), of or kind
+    part, told = f"{name.lower()}_channel", {"channel_type": channel_type} if of else {}
+    read = Operation(f"{CHANNELS}Get{name}Channel", answer=part, fixed=told)
     return {
         f"Get{kind}Channel": read,
         f"Update{kind}Channel": Operation(
-            f"{CHANNELS}Update{kind}Channel", part, part, base=read.rpc
+            f"{CHANNELS}Update{name}Channel", part, part, told, base=read.rpc
         ),
         f"Delete{kind}Channel": Operation(
             CHANNELS + "DeleteChannel",
             answer=part,
-            fixed={"channel_type": kind.upper()},
+            fixed={"channel_type": channel_type},
             base=read.rpc,
             way="delete_channel",
         ),
@@ -120,8 +137,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "GetSegmentVersions": Operation(SEGMENTS + "ListSegmentVersions"),
     "UpdateSegment": Operation(SEGMENTS + "UpdateSegment", "segment", "segment"),
     "DeleteSegment": Operation(SEGMENTS + "DeleteSegment", answer="segment"),
-    **_template("Email"),
-    **_template("Sms"),
+    **_template("Email", "email"),
+    **_template("Sms", "sms"),
+    **_template("Push", "push"),
+    **_template("Voice", "voice"),
+    **_template("InApp", "in_app"),
     "ListTemplates": Operation(TEMPLATES + "ListTemplates"),
     "ListTemplateVersions": Operation(TEMPLATES + "ListTemplateVersions"),
     "UpdateTemplateActiveVersion": Operation(
@@ -135,11 +155,22 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "UpdateCampaign": Operation(CAMPAIGNS + "UpdateCampaign", "campaign", "campaign"),
     "DeleteCampaign": Operation(CAMPAIGNS + "DeleteCampaign", answer="campaign"),
     "GetCampaignActivities": Operation(CAMPAIGNS + "ListCampaignActivities"),
-    **_channel("Email", "email_channel"),
-    **_channel("Sms", "sms_channel"),
+    **_channel("Email"),
+    **_channel("Sms"),
+    **_channel("Apns", of="Apns"),
+    **_channel("ApnsSandbox", of="Apns"),
+    **_channel("ApnsVoip", of="Apns"),
+    **_channel("ApnsVoipSandbox", of="Apns"),
+    **_channel("Gcm"),
+    **_channel("Adm"),
+    **_channel("Baidu"),
+    **_channel("Voice"),
     "GetChannels": Operation(CHANNELS + "ListChannels", way="channels"),
     "SendMessages": Operation(MESSAGES + "SendMessages"),
     "SendUsersMessages": Operation(MESSAGES + "SendUsersMessages"),
+    "SendOTPMessage": Operation(OTP + "SendOTPMessage"),
+    "VerifyOTPMessage": Operation(OTP + "VerifyOTPMessage"),
+    "GetInAppMessages": Operation(IN_APP + "GetInAppMessages"),
     "ListTagsForResource": Operation(TAGS + "ListTags", way="list_tags"),
     "TagResource": Operation(TAGS + "TagResource", way="tag_resource"),
     "UntagResource": Operation(TAGS + "UntagResource", way="untag_resource"),

@@ -1,7 +1,7 @@
 """An operation of the table, from a checked request to its answer."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import grpc
@@ -82,13 +82,17 @@ class Calls:
         if shape is None:
             return None
         part = getattr(answer, row.answer) if row.answer else answer
-        return Encoder(request.occasion, FILLERS).structure(part, shape)
+        return Encoder(request.occasion, FILLERS, row.inside).structure(part, shape)
 
     async def current(self, request: Request, row: Operation) -> Message | None:
         """What the base RPC of the row tells; None when there is nothing yet."""
         base = rpc_of(row.base)
         message = base.request()
         _fill_parameters(Decoder(), message, request, row)
+        # The base need not be told all that the RPC is.
+        known = message.DESCRIPTOR.fields_by_name
+        fixed = {path: value for path, value in row.fixed.items() if path in known}
+        _fill_fixed(message, replace(row, fixed=fixed))
         try:
             told = await self._services.call(base, message, request.access_key_id)
         except aio.AioRpcError as error:
@@ -104,7 +108,7 @@ class Calls:
             getattr(message, row.body).CopyFrom(known)
 
     def _fill(self, message: Message, request: Request, row: Operation) -> None:
-        decoder = Decoder()
+        decoder = Decoder(row.inside)
         _fill_parameters(decoder, message, request, row)
         _fill_fixed(message, row)
         self._fill_body(decoder, message, request, row)
@@ -154,12 +158,18 @@ def _fill_fixed(message: Message, row: Operation) -> None:
         setattr(target, last, kind.values_by_name[enum_prefix(kind) + value].number)
 
 
+def own_path(path: str, row: Operation) -> str:
+    """A field's path as it is from the body on."""
+    for prefix in (row.body, row.inside):
+        path = path.removeprefix(f"{prefix}.") if prefix else path
+    return path
+
+
 def _failure(error: aio.AioRpcError, action: Action, row: Operation) -> Failure:
     told = refusal(error)
     message = told.message
     if told.violations:
-        prefix = f"{row.body}." if row.body else ""
-        named = [f"{member(name.removeprefix(prefix))}: {why}" for name, why in told.violations]
+        named = [f"{member(own_path(name, row))}: {why}" for name, why in told.violations]
         message = "; ".join(named[:_MOST_FAULTS])
     return of_status(
         told.code,

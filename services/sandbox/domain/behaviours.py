@@ -17,7 +17,8 @@ from services.sandbox.domain.schema import (
 
 EMAIL: Final = "EMAIL"
 SMS: Final = "SMS"
-CHANNELS: Final = (EMAIL, SMS)
+PUSH: Final = "PUSH"
+CHANNELS: Final = (EMAIL, SMS, PUSH)
 # Every message walks the list.
 MAX_BEHAVIOURS: Final = 1000
 
@@ -86,6 +87,16 @@ OUTCOMES: Final[dict[str, dict[str, Rules]]] = {
         },
         "lost": RECEIPT,
     },
+    PUSH: {
+        "deliver": {},
+        "dead": {},
+        "moved": {"text": Rule("")},
+        "reject": {},
+        "throttle": {"per_second": RATE},
+        "defer": {"times": Rule(1, 1, 1_000_000)},
+        "slow": {"delay_ms": Rule(1000)},
+        "down": {},
+    },
 }
 ACTIONS: Final[dict[str, dict[str, Rules]]] = {
     EMAIL: {
@@ -94,6 +105,7 @@ ACTIONS: Final[dict[str, dict[str, Rules]]] = {
         "unsubscribe": {"after_ms": AFTER, "share": SHARE},
     },
     SMS: {"reply": {"after_ms": AFTER, "share": SHARE, "text": Rule("STOP")}},
+    PUSH: {},
 }
 MATCH: Final[Rules] = {
     "channel": Rule(EMAIL, choices=CHANNELS),

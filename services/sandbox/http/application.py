@@ -25,7 +25,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from libs.errors import InvalidFields, ResourceNotFound, TouchpointError, Violations
-from services.sandbox.domain.behaviours import CHANNELS, EMAIL, SMS, parse_behaviours
+from services.sandbox.domain.behaviours import CHANNELS, EMAIL, PUSH, SMS, parse_behaviours
 from services.sandbox.domain.carriers import parse_carriers
 from services.sandbox.domain.log import Arrivals, MessageLog, Record
 from services.sandbox.domain.mail import read_mail
@@ -34,6 +34,7 @@ from services.sandbox.domain.traffic import Inbound
 from services.sandbox.http.views import message_view
 from services.sandbox.usecases.later import Later
 from services.sandbox.usecases.mail import MailHost
+from services.sandbox.usecases.push import PushHost
 from services.sandbox.usecases.script import Script
 from services.sandbox.usecases.sms import SmsCentre
 
@@ -62,6 +63,7 @@ class Parts:
     later: Later
     mail: MailHost
     sms: SmsCentre
+    push: PushHost
     deliver: Callable[[Inbound], int]
     forget: Callable[[], None]
     links: Callable[[], tuple[int, int]]
@@ -117,7 +119,7 @@ class Routes:
         if request.query_params.get("pending", "") in {"1", "true"}:
             parts.forget()
         parts.records.clear()
-        for arrivals in (parts.mail.arrivals, parts.sms.arrivals):
+        for arrivals in (parts.mail.arrivals, parts.sms.arrivals, parts.push.arrivals):
             arrivals.clear()
         return Response(status_code=204)
 
@@ -185,7 +187,13 @@ class Routes:
         }
 
     def _arrivals(self, channel: str) -> Arrivals:
-        return self._parts.mail.arrivals if channel == EMAIL else self._parts.sms.arrivals
+        parts = self._parts
+        arrivals = {
+            EMAIL: parts.mail.arrivals,
+            SMS: parts.sms.arrivals,
+            PUSH: parts.push.arrivals,
+        }
+        return arrivals[channel]
 
     def _record(self, request: Request) -> Record:
         number = int(request.path_params["number"])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.sandbox.domain.behaviours import EMAIL
+from services.sandbox.domain.behaviours import EMAIL, PUSH, SMS
 from services.sandbox.domain.log import Record
 from services.sandbox.domain.mail import read_mail
 
@@ -21,7 +21,8 @@ def message_view(record: Record) -> dict[str, Any]:
         "provider_message_id": record.message_id,
         "outcome": record.outcome,
     }
-    return view | (_mail_view(record) if record.channel == EMAIL else _sms_view(record))
+    views = {EMAIL: _mail_view, SMS: _sms_view, PUSH: _push_view}
+    return view | views[record.channel](record)
 
 
 def _mail_view(record: Record) -> dict[str, Any]:
@@ -35,6 +36,11 @@ def _mail_view(record: Record) -> dict[str, Any]:
         "headers": mail.headers,
         "size": len(record.content),
     }
+
+
+def _push_view(record: Record) -> dict[str, Any]:
+    body = record.content.decode("utf-8", "replace")
+    return {"subject": "", "body": body, "html": "", "headers": [], "size": len(record.content)}
 
 
 def _sms_view(record: Record) -> dict[str, Any]:

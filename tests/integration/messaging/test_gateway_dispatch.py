@@ -539,7 +539,7 @@ async def test_bad_input_names_every_bad_field(gateway: Gateway) -> None:
         messages_per_second=-1,
         contents=[
             pb.DispatchContent(
-                channel_type=channel_pb2.CHANNEL_TYPE_APNS, content=message_pb2.MessageContent()
+                channel_type=channel_pb2.CHANNEL_TYPE_VOICE, content=message_pb2.MessageContent()
             ),
             pb.DispatchContent(
                 channel_type=EMAIL,

@@ -69,7 +69,8 @@ async def eventually(check: Callable[[], Awaitable[T | None]], seconds: float = 
 
 
 def settings(**changes: Any) -> Settings:
-    ports = {"smtp_listen": FREE, "smpp_listen": FREE, "http_listen": FREE}
+    names = ("smtp_listen", "smpp_listen", "http_listen", "apns_listen", "push_listen")
+    ports = dict.fromkeys(names, FREE)
     given = {"smpp_password": SecretStr("sandbox"), "smpp_system_id": "sandbox"}
     return Settings(**{**ports, **given, **changes})
 

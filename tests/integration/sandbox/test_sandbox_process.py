@@ -45,6 +45,8 @@ async def test_the_process_serves_all_three_protocols_and_stops_cleanly() -> Non
     variables = {
         "SMTP_LISTEN": f"127.0.0.1:{smtp}",
         "SMPP_LISTEN": f"127.0.0.1:{smpp}",
+        "APNS_LISTEN": "127.0.0.1:0",
+        "PUSH_LISTEN": "127.0.0.1:0",
         "HTTP_LISTEN": f"127.0.0.1:{http}",
         "SMTP_USERNAME": "shop",
         "SMTP_PASSWORD": "s3cret",

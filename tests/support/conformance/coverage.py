@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.rest.clients import rpc_of
+from services.rest.domain.decoding import placed
 from services.rest.domain.fillers import FILLERS
 from services.rest.domain.model import Action
 from services.rest.domain.naming import HERE, field_path
@@ -31,38 +32,43 @@ def gaps_of(action: Action, row: Operation) -> Gaps:
         if parameter.member in row.without_effect:
             found.without_effect.append(parameter.member)
     if action.payload is not None:
-        for path in missing(action.payload[1], _at(rpc.request.DESCRIPTOR, row.body)):
+        body = _at(rpc.request.DESCRIPTOR, row.body)
+        for path in missing(action.payload[1], body, inside=row.inside):
             ours = path.rpartition(".")[2] in WITHOUT_EFFECT
             (found.without_effect if ours else found.refused).append(path)
     if action.answer is not None and row.answer != ACCEPTED and not row.way:
         answer = _at(rpc.answer.DESCRIPTOR, row.answer)
-        found.unanswered += missing(action.answer, answer, answering=True)
+        found.unanswered += missing(action.answer, answer, row.inside, answering=True)
     return found
 
 
-def missing(shape: Shape, described: Descriptor, *, answering: bool = False) -> list[str]:
+def missing(
+    shape: Shape, described: Descriptor, inside: str = "", *, answering: bool = False
+) -> list[str]:
     """Paths of the members below a structure that no field carries."""
-    return list(_missing(shape, described, "", answering=answering))
+    return list(_missing(shape, described, ("", inside), answering=answering))
 
 
-def _missing(shape: Shape, described: Descriptor, prefix: str, *, answering: bool) -> Iterator[str]:
+def _missing(
+    shape: Shape, described: Descriptor, place: tuple[str, str], *, answering: bool
+) -> Iterator[str]:
+    prefix, inside = place
     name = described.full_name.removeprefix("touchpoint.")
     for member, inner in shape.members.items():
         if answering and member in FILLERS.get(name, {}):
             continue
         path = prefix + member
-        target = _target(described, name, member)
+        target = _target(described, member, placed(field_path(name, member), described, inside))
         if target is None:
             yield path
             continue
         shape_inside, below = _inside(inner)
         if shape_inside is not None and target.full_name.startswith("touchpoint."):
-            yield from _missing(shape_inside, target, path + below, answering=answering)
+            yield from _missing(shape_inside, target, (path + below, inside), answering=answering)
 
 
-def _target(described: Descriptor, name: str, member: str) -> Descriptor | None:
+def _target(described: Descriptor, member: str, where: str) -> Descriptor | None:
     """The message below a member, the owner itself for a plain field, None for no field."""
-    where = field_path(name, member)
     if where == HERE:
         return described
     current = described

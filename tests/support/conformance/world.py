@@ -7,8 +7,32 @@ from uuid import uuid4
 
 import boto3
 from botocore.config import Config
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.support.keys import pem, service_json
 
 LATER = "2030-01-01T00:00:00Z"
+_KEY = ec.generate_private_key(ec.SECP256R1())
+APNS = {
+    "Enabled": True,
+    "BundleId": "com.example.shop",
+    "TeamId": "TEAM012345",
+    "TokenKeyId": "KEY0123456",
+    "TokenKey": pem(_KEY),
+}
+GCM = {"Enabled": True, "ServiceJson": service_json(), "DefaultAuthenticationMethod": "TOKEN"}
+_TEXT = {"Alignment": "LEFT", "TextColor": "#000000"}
+IN_APP = {
+    "Layout": "TOP_BANNER",
+    "Content": [
+        {
+            "BackgroundColor": "#FFFFFF",
+            "HeaderConfig": {"Header": "Hi", **_TEXT},
+            "BodyConfig": {"Body": "Hi", **_TEXT},
+            "PrimaryBtn": {"DefaultConfig": {"ButtonAction": "CLOSE", "Text": "OK"}},
+        }
+    ],
+}
 
 
 def client(url: str, access_key_id: str, secret: str, **more: Any) -> Any:
@@ -63,7 +87,7 @@ def build(pinpoint: Any, address: str = "") -> World:
         TemplateName=f"template-{mark}",
         EmailTemplateRequest={"Subject": "Hi", "TextPart": "Hi"},
     )
-    pinpoint.create_sms_template(TemplateName=f"template-{mark}", SMSTemplateRequest={"Body": "Hi"})
+    _templates(pinpoint, f"template-{mark}")
     return World(
         pinpoint,
         {
@@ -90,6 +114,29 @@ def _channels(pinpoint: Any, app_id: str) -> None:
     pinpoint.update_sms_channel(
         ApplicationId=app_id, SMSChannelRequest={"Enabled": True, "SenderId": "SHOP"}
     )
+
+    for kind in ("apns", "apns_sandbox", "apns_voip", "apns_voip_sandbox"):
+        member = kind.replace("_", " ").title().replace(" ", "").replace("Apns", "APNS")
+        getattr(pinpoint, f"update_{kind}_channel")(
+            ApplicationId=app_id, **{f"{member}ChannelRequest": APNS}
+        )
+    pinpoint.update_gcm_channel(ApplicationId=app_id, GCMChannelRequest=GCM)
+    pinpoint.update_adm_channel(
+        ApplicationId=app_id, ADMChannelRequest={"ClientId": "id", "ClientSecret": "secret"}
+    )
+    pinpoint.update_baidu_channel(
+        ApplicationId=app_id, BaiduChannelRequest={"ApiKey": "key", "SecretKey": "secret"}
+    )
+    pinpoint.update_voice_channel(ApplicationId=app_id, VoiceChannelRequest={"Enabled": True})
+
+
+def _templates(pinpoint: Any, name: str) -> None:
+    pinpoint.create_sms_template(TemplateName=name, SMSTemplateRequest={"Body": "Hi"})
+    pinpoint.create_push_template(
+        TemplateName=name, PushNotificationTemplateRequest={"Default": {"Body": "Hi"}}
+    )
+    pinpoint.create_voice_template(TemplateName=name, VoiceTemplateRequest={"Body": "Hi"})
+    pinpoint.create_in_app_template(TemplateName=name, InAppTemplateRequest=IN_APP)
 
 
 def _campaign(pinpoint: Any, app_id: str, segment_id: str) -> str:

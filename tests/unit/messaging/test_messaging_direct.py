@@ -53,7 +53,7 @@ def gates(**more: object) -> Gates:
     [
         (email("nobody"), OPEN, D.PERMANENT_FAILURE, "addresses['x'].address"),
         (text("+1"), OPEN, D.PERMANENT_FAILURE, "addresses['x'].address"),
-        (Target("x", "GCM", "t"), OPEN, D.PERMANENT_FAILURE, "x.channel_type"),
+        (Target("x", "CUSTOM", "t"), OPEN, D.PERMANENT_FAILURE, "x.channel_type"),
         (email(""), OPEN, D.PERMANENT_FAILURE, "address: is missing"),
         (at_endpoint(opted_out=True), OPEN, D.OPT_OUT, "endpoints['e1']"),
         (at_endpoint(), gates(opted_out=frozenset({"e1"})), D.OPT_OUT, "endpoints['e1']"),

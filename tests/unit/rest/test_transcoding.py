@@ -18,6 +18,7 @@ from services.rest.domain.model import load_model
 from services.rest.domain.naming import member, snake
 from services.rest.domain.operations import OPERATIONS
 from services.rest.domain.validation import faults
+from services.rest.usecases.calls import own_path
 
 MODEL = load_model()
 SERVICE = ServiceModel(Loader().load_service_model("pinpoint", "service-2"), "pinpoint")
@@ -28,8 +29,8 @@ def shape(name: str) -> Any:
     return SERVICE.shape_for(name)
 
 
-def decoded(value: Any, shape_name: str, message: Any) -> Decoder:
-    decoder = Decoder()
+def decoded(value: Any, shape_name: str, message: Any, inside: str = "") -> Decoder:
+    decoder = Decoder(inside)
     decoder.structure(value, shape(shape_name), message)
     return decoder
 
@@ -52,7 +53,9 @@ def test_names_follow_a_rule(name: str, wanted: str) -> None:
 
 def test_field_paths_are_told_as_members() -> None:
     assert member("schedule.start_time") == "Schedule.StartTime"
-    assert member("email.html_part") == "HtmlPart"
+    assert member("apns.raw_content") == "APNS.RawContent"
+    row = OPERATIONS["CreateEmailTemplate"]
+    assert member(own_path("template.email.html_part", row)) == "HtmlPart"
 
 
 def test_every_row_names_an_rpc_and_an_operation() -> None:
@@ -112,7 +115,10 @@ def test_a_point_on_the_map_needs_no_coordinates_message() -> None:
 def test_default_substitutions_are_json_in_a_text() -> None:
     message = template_pb2.Template()
     decoder = decoded(
-        {"DefaultSubstitutions": '{"a": "b", "n": 1}', "Body": "Hi"}, "SMSTemplateRequest", message
+        {"DefaultSubstitutions": '{"a": "b", "n": 1}', "Body": "Hi"},
+        "SMSTemplateRequest",
+        message,
+        "sms",
     )
     assert dict(message.default_substitutions) == {"a": "b", "n": "1"}
     assert message.sms.body == "Hi"
@@ -173,3 +179,16 @@ def test_dates_of_iso_8601(text: str, wanted: str) -> None:
 
 def test_no_date_is_none() -> None:
     assert instant("tomorrow") is None
+
+
+def test_a_member_goes_to_the_part_that_has_a_field_for_it() -> None:
+    message = template_pb2.Template()
+    given = {"APNS": {"RawContent": "{}"}, "TemplateDescription": "x", "Default": {"Body": "Hi"}}
+    decoder = decoded(given, "PushNotificationTemplateRequest", message, "push")
+    assert (decoder.wrong, decoder.unknown) == ([], [])
+    assert message.template_description == "x"
+    assert (message.push.apns.raw_content, message.push.default.body) == ("{}", "Hi")
+    told = Encoder(OCCASION, FILLERS, "push").structure(
+        message, shape("PushNotificationTemplateResponse")
+    )
+    assert (told["APNS"], told["Default"]) == ({"RawContent": "{}"}, {"Body": "Hi"})

@@ -24,9 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from touchpoint.common.v1 import channel_pb2 as touchpoint_dot_common_dot_v1_dot_channel__pb2
+from touchpoint.common.v1 import in_app_pb2 as touchpoint_dot_common_dot_v1_dot_in__app__pb2
+from touchpoint.segmentation.v1 import segment_pb2 as touchpoint_dot_segmentation_dot_v1_dot_segment__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&touchpoint/campaigns/v1/campaign.proto\x12\x17touchpoint.campaigns.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"touchpoint/common/v1/channel.proto\"\xf9\x06\n\x08\x43\x61mpaign\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61pplication_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x12\n\nsegment_id\x18\x05 \x01(\t\x12\x17\n\x0fsegment_version\x18\x06 \x01(\x05\x12L\n\x15message_configuration\x18\x07 \x01(\x0b\x32-.touchpoint.campaigns.v1.MessageConfiguration\x12N\n\x16template_configuration\x18\x08 \x01(\x0b\x32..touchpoint.campaigns.v1.TemplateConfiguration\x12\x33\n\x08schedule\x18\t \x01(\x0b\x32!.touchpoint.campaigns.v1.Schedule\x12\x34\n\x06limits\x18\n \x01(\x0b\x32$.touchpoint.common.v1.CampaignLimits\x12\x17\n\x0fholdout_percent\x18\x0b \x01(\x05\x12\x11\n\tis_paused\x18\x0c \x01(\x08\x12\x41\n\x15\x61\x64\x64itional_treatments\x18\r \x03(\x0b\x32\".touchpoint.campaigns.v1.Treatment\x12\x16\n\x0etreatment_name\x18\x0e \x01(\t\x12\x1d\n\x15treatment_description\x18\x0f \x01(\t\x12\x10\n\x08priority\x18\x10 \x01(\x05\x12\x39\n\x04tags\x18\x11 \x03(\x0b\x32+.touchpoint.campaigns.v1.Campaign.TagsEntry\x12\x0f\n\x07version\x18\x12 \x01(\x05\x12\x35\n\x05state\x18\x13 \x01(\x0e\x32&.touchpoint.campaigns.v1.CampaignState\x12\x14\n\x0cstate_reason\x18\x14 \x01(\t\x12\x31\n\rcreation_date\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12last_modified_date\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x9e\x01\n\x14MessageConfiguration\x12\x44\n\remail_message\x18\x01 \x01(\x0b\x32-.touchpoint.campaigns.v1.CampaignEmailMessage\x12@\n\x0bsms_message\x18\x02 \x01(\x0b\x32+.touchpoint.campaigns.v1.CampaignSmsMessage\"\x92\x01\n\x14\x43\x61mpaignEmailMessage\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\t\x12\x11\n\thtml_body\x18\x03 \x01(\t\x12\x14\n\x0c\x66rom_address\x18\x04 \x01(\t\x12\x34\n\x07headers\x18\x05 \x03(\x0b\x32#.touchpoint.common.v1.MessageHeader\"\xb2\x01\n\x12\x43\x61mpaignSmsMessage\x12\x0c\n\x04\x62ody\x18\x01 \x01(\t\x12\x37\n\x0cmessage_type\x18\x02 \x01(\x0e\x32!.touchpoint.common.v1.MessageType\x12\x1a\n\x12origination_number\x18\x03 \x01(\t\x12\x11\n\tsender_id\x18\x04 \x01(\t\x12\x11\n\tentity_id\x18\x05 \x01(\t\x12\x13\n\x0btemplate_id\x18\x06 \x01(\t\"\x9d\x01\n\x15TemplateConfiguration\x12\x42\n\x0e\x65mail_template\x18\x01 \x01(\x0b\x32*.touchpoint.campaigns.v1.TemplateReference\x12@\n\x0csms_template\x18\x02 \x01(\x0b\x32*.touchpoint.campaigns.v1.TemplateReference\"2\n\x11TemplateReference\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\"\x94\x03\n\x08Schedule\x12\x12\n\nstart_time\x18\x01 \x01(\t\x12\x10\n\x08\x65nd_time\x18\x02 \x01(\t\x12>\n\tfrequency\x18\x03 \x01(\x0e\x32+.touchpoint.campaigns.v1.Schedule.Frequency\x12\x15\n\ris_local_time\x18\x04 \x01(\x08\x12\x10\n\x08timezone\x18\x05 \x01(\t\x12\x33\n\nquiet_time\x18\x06 \x01(\x0b\x32\x1f.touchpoint.common.v1.QuietTime\"\xc3\x01\n\tFrequency\x12\x19\n\x15\x46REQUENCY_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46REQUENCY_ONCE\x10\x01\x12\x14\n\x10\x46REQUENCY_HOURLY\x10\x02\x12\x13\n\x0f\x46REQUENCY_DAILY\x10\x03\x12\x14\n\x10\x46REQUENCY_WEEKLY\x10\x04\x12\x15\n\x11\x46REQUENCY_MONTHLY\x10\x05\x12\x13\n\x0f\x46REQUENCY_EVENT\x10\x06\x12\x1a\n\x16\x46REQUENCY_IN_APP_EVENT\x10\x07\"\x8c\x02\n\tTreatment\x12\x14\n\x0ctreatment_id\x18\x01 \x01(\t\x12\x14\n\x0csize_percent\x18\x02 \x01(\x05\x12L\n\x15message_configuration\x18\x03 \x01(\x0b\x32-.touchpoint.campaigns.v1.MessageConfiguration\x12N\n\x16template_configuration\x18\x04 \x01(\x0b\x32..touchpoint.campaigns.v1.TemplateConfiguration\x12\x16\n\x0etreatment_name\x18\x05 \x01(\t\x12\x1d\n\x15treatment_description\x18\x06 \x01(\t\"\x84\x07\n\x10\x43\x61mpaignActivity\x12\x13\n\x0b\x61\x63tivity_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61pplication_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x03 \x01(\t\x12\x18\n\x10\x63\x61mpaign_version\x18\x04 \x01(\x05\x12\x33\n\x0fscheduled_start\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05start\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x05state\x18\x08 \x01(\x0e\x32/.touchpoint.campaigns.v1.CampaignActivity.State\x12@\n\x06result\x18\t \x01(\x0e\x32\x30.touchpoint.campaigns.v1.CampaignActivity.Result\x12\x14\n\x0cstate_reason\x18\n \x01(\t\x12\x1c\n\x14total_endpoint_count\x18\x0b \x01(\x03\x12!\n\x19successful_endpoint_count\x18\x0c \x01(\x03\x12Z\n\x11\x65xecution_metrics\x18\r \x03(\x0b\x32?.touchpoint.campaigns.v1.CampaignActivity.ExecutionMetricsEntry\x12;\n\x08progress\x18\x0e \x01(\x0b\x32).touchpoint.campaigns.v1.ActivityProgress\x1a\x37\n\x15\x45xecutionMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x98\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x16\n\x12STATE_INITIALIZING\x10\x02\x12\x11\n\rSTATE_RUNNING\x10\x03\x12\x10\n\x0cSTATE_PAUSED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\x12\x13\n\x0fSTATE_COMPLETED\x10\x06\"E\n\x06Result\x12\x16\n\x12RESULT_UNSPECIFIED\x10\x00\x12\x12\n\x0eRESULT_SUCCESS\x10\x01\x12\x0f\n\x0bRESULT_FAIL\x10\x02\"\x98\x03\n\x10\x41\x63tivityProgress\x12\x16\n\x0etargeted_count\x18\x01 \x01(\x03\x12\x14\n\x0c\x66\x61n_out_done\x18\x02 \x01(\x08\x12P\n\x0cstate_counts\x18\x03 \x03(\x0b\x32:.touchpoint.campaigns.v1.ActivityProgress.StateCountsEntry\x12R\n\rreason_counts\x18\x04 \x03(\x0b\x32;.touchpoint.campaigns.v1.ActivityProgress.ReasonCountsEntry\x12\x14\n\x0cseconds_left\x18\x05 \x01(\x03\x12\x31\n\rforecast_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x32\n\x10StateCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x33\n\x11ReasonCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01*\x9d\x02\n\rCampaignState\x12\x1e\n\x1a\x43\x41MPAIGN_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43\x41MPAIGN_STATE_SCHEDULED\x10\x01\x12\x1c\n\x18\x43\x41MPAIGN_STATE_EXECUTING\x10\x02\x12#\n\x1f\x43\x41MPAIGN_STATE_PENDING_NEXT_RUN\x10\x03\x12\x1c\n\x18\x43\x41MPAIGN_STATE_COMPLETED\x10\x04\x12\x19\n\x15\x43\x41MPAIGN_STATE_PAUSED\x10\x05\x12\x1a\n\x16\x43\x41MPAIGN_STATE_DELETED\x10\x06\x12\x1a\n\x16\x43\x41MPAIGN_STATE_INVALID\x10\x07\x12\x1a\n\x16\x43\x41MPAIGN_STATE_STOPPED\x10\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&touchpoint/campaigns/v1/campaign.proto\x12\x17touchpoint.campaigns.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"touchpoint/common/v1/channel.proto\x1a!touchpoint/common/v1/in_app.proto\x1a(touchpoint/segmentation/v1/segment.proto\"\xf9\x06\n\x08\x43\x61mpaign\x12\x13\n\x0b\x63\x61mpaign_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61pplication_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x12\n\nsegment_id\x18\x05 \x01(\t\x12\x17\n\x0fsegment_version\x18\x06 \x01(\x05\x12L\n\x15message_configuration\x18\x07 \x01(\x0b\x32-.touchpoint.campaigns.v1.MessageConfiguration\x12N\n\x16template_configuration\x18\x08 \x01(\x0b\x32..touchpoint.campaigns.v1.TemplateConfiguration\x12\x33\n\x08schedule\x18\t \x01(\x0b\x32!.touchpoint.campaigns.v1.Schedule\x12\x34\n\x06limits\x18\n \x01(\x0b\x32$.touchpoint.common.v1.CampaignLimits\x12\x17\n\x0fholdout_percent\x18\x0b \x01(\x05\x12\x11\n\tis_paused\x18\x0c \x01(\x08\x12\x41\n\x15\x61\x64\x64itional_treatments\x18\r \x03(\x0b\x32\".touchpoint.campaigns.v1.Treatment\x12\x16\n\x0etreatment_name\x18\x0e \x01(\t\x12\x1d\n\x15treatment_description\x18\x0f \x01(\t\x12\x10\n\x08priority\x18\x10 \x01(\x05\x12\x39\n\x04tags\x18\x11 \x03(\x0b\x32+.touchpoint.campaigns.v1.Campaign.TagsEntry\x12\x0f\n\x07version\x18\x12 \x01(\x05\x12\x35\n\x05state\x18\x13 \x01(\x0e\x32&.touchpoint.campaigns.v1.CampaignState\x12\x14\n\x0cstate_reason\x18\x14 \x01(\t\x12\x31\n\rcreation_date\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12last_modified_date\x18\x16 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb0\x04\n\x14MessageConfiguration\x12\x44\n\remail_message\x18\x01 \x01(\x0b\x32-.touchpoint.campaigns.v1.CampaignEmailMessage\x12@\n\x0bsms_message\x18\x02 \x01(\x0b\x32+.touchpoint.campaigns.v1.CampaignSmsMessage\x12\x45\n\x0f\x64\x65\x66\x61ult_message\x18\x03 \x01(\x0b\x32,.touchpoint.campaigns.v1.CampaignPushMessage\x12\x42\n\x0c\x61pns_message\x18\x04 \x01(\x0b\x32,.touchpoint.campaigns.v1.CampaignPushMessage\x12\x41\n\x0bgcm_message\x18\x05 \x01(\x0b\x32,.touchpoint.campaigns.v1.CampaignPushMessage\x12\x41\n\x0b\x61\x64m_message\x18\x06 \x01(\x0b\x32,.touchpoint.campaigns.v1.CampaignPushMessage\x12\x43\n\rbaidu_message\x18\x07 \x01(\x0b\x32,.touchpoint.campaigns.v1.CampaignPushMessage\x12:\n\x0ein_app_message\x18\x08 \x01(\x0b\x32\".touchpoint.common.v1.InAppMessage\"\xb6\x02\n\x13\x43\x61mpaignPushMessage\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\t\x12\x30\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32 .touchpoint.common.v1.PushAction\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\x16\n\x0eimage_icon_url\x18\x05 \x01(\t\x12\x1c\n\x14image_small_icon_url\x18\x06 \x01(\t\x12\x11\n\timage_url\x18\x07 \x01(\t\x12\x11\n\tjson_body\x18\x08 \x01(\t\x12\x11\n\tmedia_url\x18\t \x01(\t\x12\x13\n\x0braw_content\x18\n \x01(\t\x12\x13\n\x0bsilent_push\x18\x0b \x01(\x08\x12\x19\n\x0ctime_to_live\x18\x0c \x01(\x05H\x00\x88\x01\x01\x42\x0f\n\r_time_to_live\"\x92\x01\n\x14\x43\x61mpaignEmailMessage\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\t\x12\x11\n\thtml_body\x18\x03 \x01(\t\x12\x14\n\x0c\x66rom_address\x18\x04 \x01(\t\x12\x34\n\x07headers\x18\x05 \x03(\x0b\x32#.touchpoint.common.v1.MessageHeader\"\xb2\x01\n\x12\x43\x61mpaignSmsMessage\x12\x0c\n\x04\x62ody\x18\x01 \x01(\t\x12\x37\n\x0cmessage_type\x18\x02 \x01(\x0e\x32!.touchpoint.common.v1.MessageType\x12\x1a\n\x12origination_number\x18\x03 \x01(\t\x12\x11\n\tsender_id\x18\x04 \x01(\t\x12\x11\n\tentity_id\x18\x05 \x01(\t\x12\x13\n\x0btemplate_id\x18\x06 \x01(\t\"\xa5\x02\n\x15TemplateConfiguration\x12\x42\n\x0e\x65mail_template\x18\x01 \x01(\x0b\x32*.touchpoint.campaigns.v1.TemplateReference\x12@\n\x0csms_template\x18\x02 \x01(\x0b\x32*.touchpoint.campaigns.v1.TemplateReference\x12\x41\n\rpush_template\x18\x03 \x01(\x0b\x32*.touchpoint.campaigns.v1.TemplateReference\x12\x43\n\x0fin_app_template\x18\x04 \x01(\x0b\x32*.touchpoint.campaigns.v1.TemplateReference\"2\n\x11TemplateReference\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\"\xd8\x03\n\x08Schedule\x12\x12\n\nstart_time\x18\x01 \x01(\t\x12\x10\n\x08\x65nd_time\x18\x02 \x01(\t\x12>\n\tfrequency\x18\x03 \x01(\x0e\x32+.touchpoint.campaigns.v1.Schedule.Frequency\x12\x15\n\ris_local_time\x18\x04 \x01(\x08\x12\x10\n\x08timezone\x18\x05 \x01(\t\x12\x33\n\nquiet_time\x18\x06 \x01(\x0b\x32\x1f.touchpoint.common.v1.QuietTime\x12\x42\n\x0c\x65vent_filter\x18\x07 \x01(\x0b\x32,.touchpoint.campaigns.v1.CampaignEventFilter\"\xc3\x01\n\tFrequency\x12\x19\n\x15\x46REQUENCY_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46REQUENCY_ONCE\x10\x01\x12\x14\n\x10\x46REQUENCY_HOURLY\x10\x02\x12\x13\n\x0f\x46REQUENCY_DAILY\x10\x03\x12\x14\n\x10\x46REQUENCY_WEEKLY\x10\x04\x12\x15\n\x11\x46REQUENCY_MONTHLY\x10\x05\x12\x13\n\x0f\x46REQUENCY_EVENT\x10\x06\x12\x1a\n\x16\x46REQUENCY_IN_APP_EVENT\x10\x07\"\xfe\x01\n\x13\x43\x61mpaignEventFilter\x12L\n\x0b\x66ilter_type\x18\x01 \x01(\x0e\x32\x37.touchpoint.campaigns.v1.CampaignEventFilter.FilterType\x12<\n\ndimensions\x18\x02 \x01(\x0b\x32(.touchpoint.campaigns.v1.EventDimensions\"[\n\nFilterType\x12\x1b\n\x17\x46ILTER_TYPE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46ILTER_TYPE_SYSTEM\x10\x01\x12\x18\n\x14\x46ILTER_TYPE_ENDPOINT\x10\x02\"\xa5\x03\n\x0f\x45ventDimensions\x12<\n\nevent_type\x18\x01 \x01(\x0b\x32(.touchpoint.segmentation.v1.SetDimension\x12L\n\nattributes\x18\x02 \x03(\x0b\x32\x38.touchpoint.campaigns.v1.EventDimensions.AttributesEntry\x12\x46\n\x07metrics\x18\x03 \x03(\x0b\x32\x35.touchpoint.campaigns.v1.EventDimensions.MetricsEntry\x1a\x61\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12=\n\x05value\x18\x02 \x01(\x0b\x32..touchpoint.segmentation.v1.AttributeDimension:\x02\x38\x01\x1a[\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12:\n\x05value\x18\x02 \x01(\x0b\x32+.touchpoint.segmentation.v1.MetricDimension:\x02\x38\x01\"\x8c\x02\n\tTreatment\x12\x14\n\x0ctreatment_id\x18\x01 \x01(\t\x12\x14\n\x0csize_percent\x18\x02 \x01(\x05\x12L\n\x15message_configuration\x18\x03 \x01(\x0b\x32-.touchpoint.campaigns.v1.MessageConfiguration\x12N\n\x16template_configuration\x18\x04 \x01(\x0b\x32..touchpoint.campaigns.v1.TemplateConfiguration\x12\x16\n\x0etreatment_name\x18\x05 \x01(\t\x12\x1d\n\x15treatment_description\x18\x06 \x01(\t\"\x84\x07\n\x10\x43\x61mpaignActivity\x12\x13\n\x0b\x61\x63tivity_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61pplication_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x03 \x01(\t\x12\x18\n\x10\x63\x61mpaign_version\x18\x04 \x01(\x05\x12\x33\n\x0fscheduled_start\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05start\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x05state\x18\x08 \x01(\x0e\x32/.touchpoint.campaigns.v1.CampaignActivity.State\x12@\n\x06result\x18\t \x01(\x0e\x32\x30.touchpoint.campaigns.v1.CampaignActivity.Result\x12\x14\n\x0cstate_reason\x18\n \x01(\t\x12\x1c\n\x14total_endpoint_count\x18\x0b \x01(\x03\x12!\n\x19successful_endpoint_count\x18\x0c \x01(\x03\x12Z\n\x11\x65xecution_metrics\x18\r \x03(\x0b\x32?.touchpoint.campaigns.v1.CampaignActivity.ExecutionMetricsEntry\x12;\n\x08progress\x18\x0e \x01(\x0b\x32).touchpoint.campaigns.v1.ActivityProgress\x1a\x37\n\x15\x45xecutionMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x98\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_PENDING\x10\x01\x12\x16\n\x12STATE_INITIALIZING\x10\x02\x12\x11\n\rSTATE_RUNNING\x10\x03\x12\x10\n\x0cSTATE_PAUSED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\x12\x13\n\x0fSTATE_COMPLETED\x10\x06\"E\n\x06Result\x12\x16\n\x12RESULT_UNSPECIFIED\x10\x00\x12\x12\n\x0eRESULT_SUCCESS\x10\x01\x12\x0f\n\x0bRESULT_FAIL\x10\x02\"\x98\x03\n\x10\x41\x63tivityProgress\x12\x16\n\x0etargeted_count\x18\x01 \x01(\x03\x12\x14\n\x0c\x66\x61n_out_done\x18\x02 \x01(\x08\x12P\n\x0cstate_counts\x18\x03 \x03(\x0b\x32:.touchpoint.campaigns.v1.ActivityProgress.StateCountsEntry\x12R\n\rreason_counts\x18\x04 \x03(\x0b\x32;.touchpoint.campaigns.v1.ActivityProgress.ReasonCountsEntry\x12\x14\n\x0cseconds_left\x18\x05 \x01(\x03\x12\x31\n\rforecast_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a\x32\n\x10StateCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x33\n\x11ReasonCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01*\x9d\x02\n\rCampaignState\x12\x1e\n\x1a\x43\x41MPAIGN_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43\x41MPAIGN_STATE_SCHEDULED\x10\x01\x12\x1c\n\x18\x43\x41MPAIGN_STATE_EXECUTING\x10\x02\x12#\n\x1f\x43\x41MPAIGN_STATE_PENDING_NEXT_RUN\x10\x03\x12\x1c\n\x18\x43\x41MPAIGN_STATE_COMPLETED\x10\x04\x12\x19\n\x15\x43\x41MPAIGN_STATE_PAUSED\x10\x05\x12\x1a\n\x16\x43\x41MPAIGN_STATE_DELETED\x10\x06\x12\x1a\n\x16\x43\x41MPAIGN_STATE_INVALID\x10\x07\x12\x1a\n\x16\x43\x41MPAIGN_STATE_STOPPED\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,46 +37,62 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CAMPAIGN_TAGSENTRY']._loaded_options = None
   _globals['_CAMPAIGN_TAGSENTRY']._serialized_options = b'8\001'
+  _globals['_EVENTDIMENSIONS_ATTRIBUTESENTRY']._loaded_options = None
+  _globals['_EVENTDIMENSIONS_ATTRIBUTESENTRY']._serialized_options = b'8\001'
+  _globals['_EVENTDIMENSIONS_METRICSENTRY']._loaded_options = None
+  _globals['_EVENTDIMENSIONS_METRICSENTRY']._serialized_options = b'8\001'
   _globals['_CAMPAIGNACTIVITY_EXECUTIONMETRICSENTRY']._loaded_options = None
   _globals['_CAMPAIGNACTIVITY_EXECUTIONMETRICSENTRY']._serialized_options = b'8\001'
   _globals['_ACTIVITYPROGRESS_STATECOUNTSENTRY']._loaded_options = None
   _globals['_ACTIVITYPROGRESS_STATECOUNTSENTRY']._serialized_options = b'8\001'
   _globals['_ACTIVITYPROGRESS_REASONCOUNTSENTRY']._loaded_options = None
   _globals['_ACTIVITYPROGRESS_REASONCOUNTSENTRY']._serialized_options = b'8\001'
-  _globals['_CAMPAIGNSTATE']._serialized_start=3724
-  _globals['_CAMPAIGNSTATE']._serialized_end=4009
-  _globals['_CAMPAIGN']._serialized_start=137
-  _globals['_CAMPAIGN']._serialized_end=1026
-  _globals['_CAMPAIGN_TAGSENTRY']._serialized_start=983
-  _globals['_CAMPAIGN_TAGSENTRY']._serialized_end=1026
-  _globals['_MESSAGECONFIGURATION']._serialized_start=1029
-  _globals['_MESSAGECONFIGURATION']._serialized_end=1187
-  _globals['_CAMPAIGNEMAILMESSAGE']._serialized_start=1190
-  _globals['_CAMPAIGNEMAILMESSAGE']._serialized_end=1336
-  _globals['_CAMPAIGNSMSMESSAGE']._serialized_start=1339
-  _globals['_CAMPAIGNSMSMESSAGE']._serialized_end=1517
-  _globals['_TEMPLATECONFIGURATION']._serialized_start=1520
-  _globals['_TEMPLATECONFIGURATION']._serialized_end=1677
-  _globals['_TEMPLATEREFERENCE']._serialized_start=1679
-  _globals['_TEMPLATEREFERENCE']._serialized_end=1729
-  _globals['_SCHEDULE']._serialized_start=1732
-  _globals['_SCHEDULE']._serialized_end=2136
-  _globals['_SCHEDULE_FREQUENCY']._serialized_start=1941
-  _globals['_SCHEDULE_FREQUENCY']._serialized_end=2136
-  _globals['_TREATMENT']._serialized_start=2139
-  _globals['_TREATMENT']._serialized_end=2407
-  _globals['_CAMPAIGNACTIVITY']._serialized_start=2410
-  _globals['_CAMPAIGNACTIVITY']._serialized_end=3310
-  _globals['_CAMPAIGNACTIVITY_EXECUTIONMETRICSENTRY']._serialized_start=3029
-  _globals['_CAMPAIGNACTIVITY_EXECUTIONMETRICSENTRY']._serialized_end=3084
-  _globals['_CAMPAIGNACTIVITY_STATE']._serialized_start=3087
-  _globals['_CAMPAIGNACTIVITY_STATE']._serialized_end=3239
-  _globals['_CAMPAIGNACTIVITY_RESULT']._serialized_start=3241
-  _globals['_CAMPAIGNACTIVITY_RESULT']._serialized_end=3310
-  _globals['_ACTIVITYPROGRESS']._serialized_start=3313
-  _globals['_ACTIVITYPROGRESS']._serialized_end=3721
-  _globals['_ACTIVITYPROGRESS_STATECOUNTSENTRY']._serialized_start=3618
-  _globals['_ACTIVITYPROGRESS_STATECOUNTSENTRY']._serialized_end=3668
-  _globals['_ACTIVITYPROGRESS_REASONCOUNTSENTRY']._serialized_start=3670
-  _globals['_ACTIVITYPROGRESS_REASONCOUNTSENTRY']._serialized_end=3721
+  _globals['_CAMPAIGNSTATE']._serialized_start=5401
+  _globals['_CAMPAIGNSTATE']._serialized_end=5686
+  _globals['_CAMPAIGN']._serialized_start=214
+  _globals['_CAMPAIGN']._serialized_end=1103
+  _globals['_CAMPAIGN_TAGSENTRY']._serialized_start=1060
+  _globals['_CAMPAIGN_TAGSENTRY']._serialized_end=1103
+  _globals['_MESSAGECONFIGURATION']._serialized_start=1106
+  _globals['_MESSAGECONFIGURATION']._serialized_end=1666
+  _globals['_CAMPAIGNPUSHMESSAGE']._serialized_start=1669
+  _globals['_CAMPAIGNPUSHMESSAGE']._serialized_end=1979
+  _globals['_CAMPAIGNEMAILMESSAGE']._serialized_start=1982
+  _globals['_CAMPAIGNEMAILMESSAGE']._serialized_end=2128
+  _globals['_CAMPAIGNSMSMESSAGE']._serialized_start=2131
+  _globals['_CAMPAIGNSMSMESSAGE']._serialized_end=2309
+  _globals['_TEMPLATECONFIGURATION']._serialized_start=2312
+  _globals['_TEMPLATECONFIGURATION']._serialized_end=2605
+  _globals['_TEMPLATEREFERENCE']._serialized_start=2607
+  _globals['_TEMPLATEREFERENCE']._serialized_end=2657
+  _globals['_SCHEDULE']._serialized_start=2660
+  _globals['_SCHEDULE']._serialized_end=3132
+  _globals['_SCHEDULE_FREQUENCY']._serialized_start=2937
+  _globals['_SCHEDULE_FREQUENCY']._serialized_end=3132
+  _globals['_CAMPAIGNEVENTFILTER']._serialized_start=3135
+  _globals['_CAMPAIGNEVENTFILTER']._serialized_end=3389
+  _globals['_CAMPAIGNEVENTFILTER_FILTERTYPE']._serialized_start=3298
+  _globals['_CAMPAIGNEVENTFILTER_FILTERTYPE']._serialized_end=3389
+  _globals['_EVENTDIMENSIONS']._serialized_start=3392
+  _globals['_EVENTDIMENSIONS']._serialized_end=3813
+  _globals['_EVENTDIMENSIONS_ATTRIBUTESENTRY']._serialized_start=3623
+  _globals['_EVENTDIMENSIONS_ATTRIBUTESENTRY']._serialized_end=3720
+  _globals['_EVENTDIMENSIONS_METRICSENTRY']._serialized_start=3722
+  _globals['_EVENTDIMENSIONS_METRICSENTRY']._serialized_end=3813
+  _globals['_TREATMENT']._serialized_start=3816
+  _globals['_TREATMENT']._serialized_end=4084
+  _globals['_CAMPAIGNACTIVITY']._serialized_start=4087
+  _globals['_CAMPAIGNACTIVITY']._serialized_end=4987
+  _globals['_CAMPAIGNACTIVITY_EXECUTIONMETRICSENTRY']._serialized_start=4706
+  _globals['_CAMPAIGNACTIVITY_EXECUTIONMETRICSENTRY']._serialized_end=4761
+  _globals['_CAMPAIGNACTIVITY_STATE']._serialized_start=4764
+  _globals['_CAMPAIGNACTIVITY_STATE']._serialized_end=4916
+  _globals['_CAMPAIGNACTIVITY_RESULT']._serialized_start=4918
+  _globals['_CAMPAIGNACTIVITY_RESULT']._serialized_end=4987
+  _globals['_ACTIVITYPROGRESS']._serialized_start=4990
+  _globals['_ACTIVITYPROGRESS']._serialized_end=5398
+  _globals['_ACTIVITYPROGRESS_STATECOUNTSENTRY']._serialized_start=5295
+  _globals['_ACTIVITYPROGRESS_STATECOUNTSENTRY']._serialized_end=5345
+  _globals['_ACTIVITYPROGRESS_REASONCOUNTSENTRY']._serialized_start=5347
+  _globals['_ACTIVITYPROGRESS_REASONCOUNTSENTRY']._serialized_end=5398
 # @@protoc_insertion_point(module_scope)

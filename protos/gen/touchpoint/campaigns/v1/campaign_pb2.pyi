@@ -10,6 +10,8 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from touchpoint.common.v1 import channel_pb2 as _channel_pb2
+from touchpoint.common.v1 import in_app_pb2 as _in_app_pb2
+from touchpoint.segmentation.v1 import segment_pb2 as _segment_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -219,6 +221,12 @@ class MessageConfiguration(_message.Message):
 
     EMAIL_MESSAGE_FIELD_NUMBER: _builtins.int
     SMS_MESSAGE_FIELD_NUMBER: _builtins.int
+    DEFAULT_MESSAGE_FIELD_NUMBER: _builtins.int
+    APNS_MESSAGE_FIELD_NUMBER: _builtins.int
+    GCM_MESSAGE_FIELD_NUMBER: _builtins.int
+    ADM_MESSAGE_FIELD_NUMBER: _builtins.int
+    BAIDU_MESSAGE_FIELD_NUMBER: _builtins.int
+    IN_APP_MESSAGE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def email_message(self) -> Global___CampaignEmailMessage:
         """The email."""
@@ -227,19 +235,117 @@ class MessageConfiguration(_message.Message):
     def sms_message(self) -> Global___CampaignSmsMessage:
         """The text message."""
 
+    @_builtins.property
+    def default_message(self) -> Global___CampaignPushMessage:
+        """The push notification for services without one of their own."""
+
+    @_builtins.property
+    def apns_message(self) -> Global___CampaignPushMessage:
+        """The push notification for Apple devices: APNS, APNS_SANDBOX, APNS_VOIP and APNS_VOIP_SANDBOX."""
+
+    @_builtins.property
+    def gcm_message(self) -> Global___CampaignPushMessage:
+        """The push notification for Firebase."""
+
+    @_builtins.property
+    def adm_message(self) -> Global___CampaignPushMessage:
+        """The push notification for Amazon devices."""
+
+    @_builtins.property
+    def baidu_message(self) -> Global___CampaignPushMessage:
+        """The push notification for Baidu."""
+
+    @_builtins.property
+    def in_app_message(self) -> _in_app_pb2.InAppMessage:
+        """What apps show at an event. Only with frequency IN_APP_EVENT, and then alone."""
+
     def __init__(
         self,
         *,
         email_message: Global___CampaignEmailMessage | None = ...,
         sms_message: Global___CampaignSmsMessage | None = ...,
+        default_message: Global___CampaignPushMessage | None = ...,
+        apns_message: Global___CampaignPushMessage | None = ...,
+        gcm_message: Global___CampaignPushMessage | None = ...,
+        adm_message: Global___CampaignPushMessage | None = ...,
+        baidu_message: Global___CampaignPushMessage | None = ...,
+        in_app_message: _in_app_pb2.InAppMessage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["email_message", b"email_message", "sms_message", b"sms_message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adm_message", b"adm_message", "apns_message", b"apns_message", "baidu_message", b"baidu_message", "default_message", b"default_message", "email_message", b"email_message", "gcm_message", b"gcm_message", "in_app_message", b"in_app_message", "sms_message", b"sms_message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email_message", b"email_message", "sms_message", b"sms_message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adm_message", b"adm_message", "apns_message", b"apns_message", "baidu_message", b"baidu_message", "default_message", b"default_message", "email_message", b"email_message", "gcm_message", b"gcm_message", "in_app_message", b"in_app_message", "sms_message", b"sms_message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MessageConfiguration: _TypeAlias = MessageConfiguration  # noqa: Y015
+
+@_typing.final
+class CampaignPushMessage(_message.Message):
+    """A push notification written into a campaign (Pinpoint `Message`). Handlebars in title, body, URLs and raw content."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    IMAGE_ICON_URL_FIELD_NUMBER: _builtins.int
+    IMAGE_SMALL_ICON_URL_FIELD_NUMBER: _builtins.int
+    IMAGE_URL_FIELD_NUMBER: _builtins.int
+    JSON_BODY_FIELD_NUMBER: _builtins.int
+    MEDIA_URL_FIELD_NUMBER: _builtins.int
+    RAW_CONTENT_FIELD_NUMBER: _builtins.int
+    SILENT_PUSH_FIELD_NUMBER: _builtins.int
+    TIME_TO_LIVE_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    """Title."""
+    body: _builtins.str
+    """Body, up to 200 characters."""
+    action: _channel_pb2.PushAction.ValueType
+    """What a tap does."""
+    url: _builtins.str
+    """Where DEEP_LINK and URL lead."""
+    image_icon_url: _builtins.str
+    """Address of the large icon."""
+    image_small_icon_url: _builtins.str
+    """Address of the small icon of the status bar."""
+    image_url: _builtins.str
+    """Address of a picture."""
+    json_body: _builtins.str
+    """What a silent push tells the app, as JSON."""
+    media_url: _builtins.str
+    """Address of a picture or film, for Apple devices."""
+    raw_content: _builtins.str
+    """The payload as JSON; overrides everything else."""
+    silent_push: _builtins.bool
+    """True shows nothing and hands `json_body` to the app."""
+    time_to_live: _builtins.int
+    """Seconds that the service keeps it for a device that is away; 0 tries once. Not for Amazon devices."""
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        body: _builtins.str = ...,
+        action: _channel_pb2.PushAction.ValueType = ...,
+        url: _builtins.str = ...,
+        image_icon_url: _builtins.str = ...,
+        image_small_icon_url: _builtins.str = ...,
+        image_url: _builtins.str = ...,
+        json_body: _builtins.str = ...,
+        media_url: _builtins.str = ...,
+        raw_content: _builtins.str = ...,
+        silent_push: _builtins.bool = ...,
+        time_to_live: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_time_to_live", b"_time_to_live", "time_to_live", b"time_to_live"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_time_to_live", b"_time_to_live", "action", b"action", "body", b"body", "image_icon_url", b"image_icon_url", "image_small_icon_url", b"image_small_icon_url", "image_url", b"image_url", "json_body", b"json_body", "media_url", b"media_url", "raw_content", b"raw_content", "silent_push", b"silent_push", "time_to_live", b"time_to_live", "title", b"title", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__time_to_live: _TypeAlias = _typing.Literal["time_to_live"]  # noqa: Y015
+    _WhichOneofArgType__time_to_live: _TypeAlias = _typing.Literal["_time_to_live", b"_time_to_live"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__time_to_live) -> _WhichOneofReturnType__time_to_live | None: ...
+
+Global___CampaignPushMessage: _TypeAlias = CampaignPushMessage  # noqa: Y015
 
 @_typing.final
 class CampaignEmailMessage(_message.Message):
@@ -331,6 +437,8 @@ class TemplateConfiguration(_message.Message):
 
     EMAIL_TEMPLATE_FIELD_NUMBER: _builtins.int
     SMS_TEMPLATE_FIELD_NUMBER: _builtins.int
+    PUSH_TEMPLATE_FIELD_NUMBER: _builtins.int
+    IN_APP_TEMPLATE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def email_template(self) -> Global___TemplateReference:
         """For EMAIL endpoints."""
@@ -339,15 +447,25 @@ class TemplateConfiguration(_message.Message):
     def sms_template(self) -> Global___TemplateReference:
         """For SMS endpoints."""
 
+    @_builtins.property
+    def push_template(self) -> Global___TemplateReference:
+        """For push endpoints of every service."""
+
+    @_builtins.property
+    def in_app_template(self) -> Global___TemplateReference:
+        """For apps. Only with frequency IN_APP_EVENT, and then alone."""
+
     def __init__(
         self,
         *,
         email_template: Global___TemplateReference | None = ...,
         sms_template: Global___TemplateReference | None = ...,
+        push_template: Global___TemplateReference | None = ...,
+        in_app_template: Global___TemplateReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["email_template", b"email_template", "sms_template", b"sms_template"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["email_template", b"email_template", "in_app_template", b"in_app_template", "push_template", b"push_template", "sms_template", b"sms_template"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email_template", b"email_template", "sms_template", b"sms_template"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email_template", b"email_template", "in_app_template", b"in_app_template", "push_template", b"push_template", "sms_template", b"sms_template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -434,12 +552,13 @@ class Schedule(_message.Message):
     IS_LOCAL_TIME_FIELD_NUMBER: _builtins.int
     TIMEZONE_FIELD_NUMBER: _builtins.int
     QUIET_TIME_FIELD_NUMBER: _builtins.int
+    EVENT_FILTER_FIELD_NUMBER: _builtins.int
     start_time: _builtins.str
     """`IMMEDIATE`, or an ISO 8601 instant with offset."""
     end_time: _builtins.str
     """ISO 8601 instant after which no run starts."""
     frequency: Global___Schedule.Frequency.ValueType
-    """Rhythm. ONCE works; the others answer UNIMPLEMENTED."""
+    """Rhythm. ONCE and IN_APP_EVENT work; the others answer UNIMPLEMENTED."""
     is_local_time: _builtins.bool
     """True sends at each recipient's own wall clock. UNIMPLEMENTED."""
     timezone: _builtins.str
@@ -447,6 +566,10 @@ class Schedule(_message.Message):
     @_builtins.property
     def quiet_time(self) -> _channel_pb2.QuietTime:
         """Clock times in which endpoints are left out, in their own zone."""
+
+    @_builtins.property
+    def event_filter(self) -> Global___CampaignEventFilter:
+        """The event at which an in-app message is shown; with IN_APP_EVENT."""
 
     def __init__(
         self,
@@ -457,14 +580,144 @@ class Schedule(_message.Message):
         is_local_time: _builtins.bool = ...,
         timezone: _builtins.str = ...,
         quiet_time: _channel_pb2.QuietTime | None = ...,
+        event_filter: Global___CampaignEventFilter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["quiet_time", b"quiet_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_filter", b"event_filter", "quiet_time", b"quiet_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "frequency", b"frequency", "is_local_time", b"is_local_time", "quiet_time", b"quiet_time", "start_time", b"start_time", "timezone", b"timezone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "event_filter", b"event_filter", "frequency", b"frequency", "is_local_time", b"is_local_time", "quiet_time", b"quiet_time", "start_time", b"start_time", "timezone", b"timezone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Schedule: _TypeAlias = Schedule  # noqa: Y015
+
+@_typing.final
+class CampaignEventFilter(_message.Message):
+    """The event that something happens at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _FilterType:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _FilterTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[CampaignEventFilter._FilterType.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        FILTER_TYPE_UNSPECIFIED: CampaignEventFilter._FilterType.ValueType  # 0
+        """Not set; rejected."""
+        FILTER_TYPE_SYSTEM: CampaignEventFilter._FilterType.ValueType  # 1
+        """One that the platform tells."""
+        FILTER_TYPE_ENDPOINT: CampaignEventFilter._FilterType.ValueType  # 2
+        """One that an app tells."""
+
+    class FilterType(_FilterType, metaclass=_FilterTypeEnumTypeWrapper):
+        """Whose event it is."""
+
+    FILTER_TYPE_UNSPECIFIED: CampaignEventFilter.FilterType.ValueType  # 0
+    """Not set; rejected."""
+    FILTER_TYPE_SYSTEM: CampaignEventFilter.FilterType.ValueType  # 1
+    """One that the platform tells."""
+    FILTER_TYPE_ENDPOINT: CampaignEventFilter.FilterType.ValueType  # 2
+    """One that an app tells."""
+
+    FILTER_TYPE_FIELD_NUMBER: _builtins.int
+    DIMENSIONS_FIELD_NUMBER: _builtins.int
+    filter_type: Global___CampaignEventFilter.FilterType.ValueType
+    """Whose event it is."""
+    @_builtins.property
+    def dimensions(self) -> Global___EventDimensions:
+        """What it is like."""
+
+    def __init__(
+        self,
+        *,
+        filter_type: Global___CampaignEventFilter.FilterType.ValueType = ...,
+        dimensions: Global___EventDimensions | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "filter_type", b"filter_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CampaignEventFilter: _TypeAlias = CampaignEventFilter  # noqa: Y015
+
+@_typing.final
+class EventDimensions(_message.Message):
+    """What an event is like; all must hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class AttributesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _segment_pb2.AttributeDimension: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _segment_pb2.AttributeDimension | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class MetricsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        @_builtins.property
+        def value(self) -> _segment_pb2.MetricDimension: ...
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _segment_pb2.MetricDimension | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    METRICS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def event_type(self) -> _segment_pb2.SetDimension:
+        """Its type."""
+
+    @_builtins.property
+    def attributes(self) -> _containers.MessageMap[_builtins.str, _segment_pb2.AttributeDimension]:
+        """Its attributes, by name."""
+
+    @_builtins.property
+    def metrics(self) -> _containers.MessageMap[_builtins.str, _segment_pb2.MetricDimension]:
+        """Its metrics, by name; one at most."""
+
+    def __init__(
+        self,
+        *,
+        event_type: _segment_pb2.SetDimension | None = ...,
+        attributes: _abc.Mapping[_builtins.str, _segment_pb2.AttributeDimension] | None = ...,
+        metrics: _abc.Mapping[_builtins.str, _segment_pb2.MetricDimension] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_type", b"event_type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "event_type", b"event_type", "metrics", b"metrics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventDimensions: _TypeAlias = EventDimensions  # noqa: Y015
 
 @_typing.final
 class Treatment(_message.Message):

@@ -111,6 +111,34 @@ MESSAGE_TYPE_PROMOTIONAL: MessageType.ValueType  # 2
 """Marketing. Never sent twice, even if that means an operator has to decide."""
 Global___MessageType: _TypeAlias = MessageType  # noqa: Y015
 
+class _PushAction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PushActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PushAction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PUSH_ACTION_UNSPECIFIED: _PushAction.ValueType  # 0
+    """Not set: OPEN_APP."""
+    PUSH_ACTION_OPEN_APP: _PushAction.ValueType  # 1
+    """Opens the app, or brings it to the foreground."""
+    PUSH_ACTION_DEEP_LINK: _PushAction.ValueType  # 2
+    """Opens the app at the place that the URL names."""
+    PUSH_ACTION_URL: _PushAction.ValueType  # 3
+    """Opens the URL in the browser of the device."""
+
+class PushAction(_PushAction, metaclass=_PushActionEnumTypeWrapper):
+    """What a tap on a notification does."""
+
+PUSH_ACTION_UNSPECIFIED: PushAction.ValueType  # 0
+"""Not set: OPEN_APP."""
+PUSH_ACTION_OPEN_APP: PushAction.ValueType  # 1
+"""Opens the app, or brings it to the foreground."""
+PUSH_ACTION_DEEP_LINK: PushAction.ValueType  # 2
+"""Opens the app at the place that the URL names."""
+PUSH_ACTION_URL: PushAction.ValueType  # 3
+"""Opens the URL in the browser of the device."""
+Global___PushAction: _TypeAlias = PushAction  # noqa: Y015
+
 @_typing.final
 class StringList(_message.Message):
     """Text in a list, for maps whose values are lists."""

@@ -116,6 +116,8 @@ class EmailChannel(_message.Message):
     SMTP_FIELD_NUMBER: _builtins.int
     DKIM_FIELD_NUMBER: _builtins.int
     MESSAGES_PER_SECOND_FIELD_NUMBER: _builtins.int
+    SES_FIELD_NUMBER: _builtins.int
+    FALLBACKS_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
     """Whether it sends."""
     from_address: _builtins.str
@@ -136,6 +138,14 @@ class EmailChannel(_message.Message):
     def dkim(self) -> Global___DkimKey:
         """How mail is signed."""
 
+    @_builtins.property
+    def ses(self) -> Global___SesProvider:
+        """Amazon SES, in the place of a mail server. Not together with `smtp`."""
+
+    @_builtins.property
+    def fallbacks(self) -> _containers.RepeatedCompositeFieldContainer[Global___EmailProvider]:
+        """Who takes mail while the first does not, in order; up to 4. Each is tried when those before it fail."""
+
     def __init__(
         self,
         *,
@@ -146,14 +156,82 @@ class EmailChannel(_message.Message):
         smtp: Global___SmtpProvider | None = ...,
         dkim: Global___DkimKey | None = ...,
         messages_per_second: _builtins.int = ...,
+        ses: Global___SesProvider | None = ...,
+        fallbacks: _abc.Iterable[Global___EmailProvider] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["dkim", b"dkim", "smtp", b"smtp", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dkim", b"dkim", "ses", b"ses", "smtp", b"smtp", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dkim", b"dkim", "enabled", b"enabled", "from_address", b"from_address", "identity", b"identity", "messages_per_second", b"messages_per_second", "smtp", b"smtp", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dkim", b"dkim", "enabled", b"enabled", "fallbacks", b"fallbacks", "from_address", b"from_address", "identity", b"identity", "messages_per_second", b"messages_per_second", "ses", b"ses", "smtp", b"smtp", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EmailChannel: _TypeAlias = EmailChannel  # noqa: Y015
+
+@_typing.final
+class EmailProvider(_message.Message):
+    """Whoever takes mail."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SMTP_FIELD_NUMBER: _builtins.int
+    SES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def smtp(self) -> Global___SmtpProvider:
+        """A mail server."""
+
+    @_builtins.property
+    def ses(self) -> Global___SesProvider:
+        """Amazon SES."""
+
+    def __init__(
+        self,
+        *,
+        smtp: Global___SmtpProvider | None = ...,
+        ses: Global___SesProvider | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider", "ses", b"ses", "smtp", b"smtp"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider", "ses", b"ses", "smtp", b"smtp"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_provider: _TypeAlias = _typing.Literal["smtp", "ses"]  # noqa: Y015
+    _WhichOneofArgType_provider: _TypeAlias = _typing.Literal["provider", b"provider"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_provider) -> _WhichOneofReturnType_provider | None: ...
+
+Global___EmailProvider: _TypeAlias = EmailProvider  # noqa: Y015
+
+@_typing.final
+class SesProvider(_message.Message):
+    """An account at Amazon SES, API version 2."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGION_FIELD_NUMBER: _builtins.int
+    ACCESS_KEY_ID_FIELD_NUMBER: _builtins.int
+    SECRET_ACCESS_KEY_FIELD_NUMBER: _builtins.int
+    CONFIGURATION_SET_FIELD_NUMBER: _builtins.int
+    region: _builtins.str
+    """Region, such as `eu-central-1`."""
+    access_key_id: _builtins.str
+    """Access key."""
+    secret_access_key: _builtins.str
+    """Secret of the access key. Input only."""
+    configuration_set: _builtins.str
+    """Configuration set; empty means none."""
+    def __init__(
+        self,
+        *,
+        region: _builtins.str = ...,
+        access_key_id: _builtins.str = ...,
+        secret_access_key: _builtins.str = ...,
+        configuration_set: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key_id", b"access_key_id", "configuration_set", b"configuration_set", "region", b"region", "secret_access_key", b"secret_access_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SesProvider: _TypeAlias = SesProvider  # noqa: Y015
 
 @_typing.final
 class SmtpProvider(_message.Message):
@@ -273,6 +351,9 @@ class SmsChannel(_message.Message):
     SMPP_FIELD_NUMBER: _builtins.int
     PARTS_PER_SECOND_FIELD_NUMBER: _builtins.int
     REPLIES_FIELD_NUMBER: _builtins.int
+    TWILIO_FIELD_NUMBER: _builtins.int
+    AWS_FIELD_NUMBER: _builtins.int
+    FALLBACKS_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
     """Whether it sends."""
     sender_id: _builtins.str
@@ -295,6 +376,18 @@ class SmsChannel(_message.Message):
     def replies(self) -> Global___KeywordReplies:
         """Answers to STOP, HELP and START; empty ones take the default."""
 
+    @_builtins.property
+    def twilio(self) -> Global___TwilioProvider:
+        """Twilio, or whoever speaks its API, in the place of an SMS centre. Not together with `smpp` or `aws`."""
+
+    @_builtins.property
+    def aws(self) -> Global___AwsSmsProvider:
+        """AWS End User Messaging, in the place of an SMS centre. Not together with `smpp` or `twilio`."""
+
+    @_builtins.property
+    def fallbacks(self) -> _containers.RepeatedCompositeFieldContainer[Global___SmsProvider]:
+        """Who takes texts while the first does not, in order; up to 4. Each is tried when those before it fail."""
+
     def __init__(
         self,
         *,
@@ -305,14 +398,89 @@ class SmsChannel(_message.Message):
         smpp: Global___SmppProvider | None = ...,
         parts_per_second: _builtins.int = ...,
         replies: Global___KeywordReplies | None = ...,
+        twilio: Global___TwilioProvider | None = ...,
+        aws: Global___AwsSmsProvider | None = ...,
+        fallbacks: _abc.Iterable[Global___SmsProvider] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["replies", b"replies", "smpp", b"smpp", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["aws", b"aws", "replies", b"replies", "smpp", b"smpp", "status", b"status", "twilio", b"twilio"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["enabled", b"enabled", "origination_number", b"origination_number", "parts_per_second", b"parts_per_second", "replies", b"replies", "sender_id", b"sender_id", "smpp", b"smpp", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aws", b"aws", "enabled", b"enabled", "fallbacks", b"fallbacks", "origination_number", b"origination_number", "parts_per_second", b"parts_per_second", "replies", b"replies", "sender_id", b"sender_id", "smpp", b"smpp", "status", b"status", "twilio", b"twilio"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SmsChannel: _TypeAlias = SmsChannel  # noqa: Y015
+
+@_typing.final
+class SmsProvider(_message.Message):
+    """Whoever takes texts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SMPP_FIELD_NUMBER: _builtins.int
+    TWILIO_FIELD_NUMBER: _builtins.int
+    AWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def smpp(self) -> Global___SmppProvider:
+        """An SMS centre."""
+
+    @_builtins.property
+    def twilio(self) -> Global___TwilioProvider:
+        """Twilio, or whoever speaks its API."""
+
+    @_builtins.property
+    def aws(self) -> Global___AwsSmsProvider:
+        """AWS End User Messaging."""
+
+    def __init__(
+        self,
+        *,
+        smpp: Global___SmppProvider | None = ...,
+        twilio: Global___TwilioProvider | None = ...,
+        aws: Global___AwsSmsProvider | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["aws", b"aws", "provider", b"provider", "smpp", b"smpp", "twilio", b"twilio"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aws", b"aws", "provider", b"provider", "smpp", b"smpp", "twilio", b"twilio"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_provider: _TypeAlias = _typing.Literal["smpp", "twilio", "aws"]  # noqa: Y015
+    _WhichOneofArgType_provider: _TypeAlias = _typing.Literal["provider", b"provider"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_provider) -> _WhichOneofReturnType_provider | None: ...
+
+Global___SmsProvider: _TypeAlias = SmsProvider  # noqa: Y015
+
+@_typing.final
+class AwsSmsProvider(_message.Message):
+    """An account at AWS End User Messaging (SMS and voice, version 2)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGION_FIELD_NUMBER: _builtins.int
+    ACCESS_KEY_ID_FIELD_NUMBER: _builtins.int
+    SECRET_ACCESS_KEY_FIELD_NUMBER: _builtins.int
+    CONFIGURATION_SET_FIELD_NUMBER: _builtins.int
+    region: _builtins.str
+    """Region, such as `eu-central-1`."""
+    access_key_id: _builtins.str
+    """Access key."""
+    secret_access_key: _builtins.str
+    """Secret of the access key. Input only."""
+    configuration_set: _builtins.str
+    """Configuration set; empty means none."""
+    def __init__(
+        self,
+        *,
+        region: _builtins.str = ...,
+        access_key_id: _builtins.str = ...,
+        secret_access_key: _builtins.str = ...,
+        configuration_set: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key_id", b"access_key_id", "configuration_set", b"configuration_set", "region", b"region", "secret_access_key", b"secret_access_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwsSmsProvider: _TypeAlias = AwsSmsProvider  # noqa: Y015
 
 @_typing.final
 class SmppProvider(_message.Message):
@@ -389,6 +557,286 @@ class KeywordReplies(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___KeywordReplies: _TypeAlias = KeywordReplies  # noqa: Y015
+
+@_typing.final
+class ApnsChannel(_message.Message):
+    """Settings of a channel to Apple devices. APNS, APNS_SANDBOX, APNS_VOIP and APNS_VOIP_SANDBOX have settings of their
+    own each. One way to tell who we are is needed: a token key, or a certificate.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    BUNDLE_ID_FIELD_NUMBER: _builtins.int
+    TEAM_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_KEY_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_KEY_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
+    PRIVATE_KEY_FIELD_NUMBER: _builtins.int
+    DEFAULT_AUTHENTICATION_METHOD_FIELD_NUMBER: _builtins.int
+    HAS_TOKEN_KEY_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    MESSAGES_PER_SECOND_FIELD_NUMBER: _builtins.int
+    enabled: _builtins.bool
+    """Whether it sends."""
+    bundle_id: _builtins.str
+    """Id of the app, such as `com.example.shop`; the topic of its notifications."""
+    team_id: _builtins.str
+    """Apple's id of the team, 10 characters."""
+    token_key_id: _builtins.str
+    """Apple's id of the token key, 10 characters."""
+    token_key: _builtins.str
+    """Token key: the content of the `.p8` file. Input only."""
+    certificate: _builtins.str
+    """Certificate, PEM. Input only."""
+    private_key: _builtins.str
+    """Private key of the certificate, PEM. Input only."""
+    default_authentication_method: _builtins.str
+    """`KEY` or `CERTIFICATE`: what is used when both are kept. Empty means `KEY` when there is one."""
+    has_token_key: _builtins.bool
+    """Whether a token key is kept. Output only."""
+    messages_per_second: _builtins.int
+    """Notifications a second; 0 means no limit."""
+    @_builtins.property
+    def status(self) -> Global___ChannelStatus:
+        """Output only."""
+
+    @_builtins.property
+    def certificate_expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When the certificate dies. Output only."""
+
+    def __init__(
+        self,
+        *,
+        status: Global___ChannelStatus | None = ...,
+        enabled: _builtins.bool = ...,
+        bundle_id: _builtins.str = ...,
+        team_id: _builtins.str = ...,
+        token_key_id: _builtins.str = ...,
+        token_key: _builtins.str = ...,
+        certificate: _builtins.str = ...,
+        private_key: _builtins.str = ...,
+        default_authentication_method: _builtins.str = ...,
+        has_token_key: _builtins.bool = ...,
+        certificate_expire_time: _timestamp_pb2.Timestamp | None = ...,
+        messages_per_second: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate_expire_time", b"certificate_expire_time", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_id", b"bundle_id", "certificate", b"certificate", "certificate_expire_time", b"certificate_expire_time", "default_authentication_method", b"default_authentication_method", "enabled", b"enabled", "has_token_key", b"has_token_key", "messages_per_second", b"messages_per_second", "private_key", b"private_key", "status", b"status", "team_id", b"team_id", "token_key", b"token_key", "token_key_id", b"token_key_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApnsChannel: _TypeAlias = ApnsChannel  # noqa: Y015
+
+@_typing.final
+class GcmChannel(_message.Message):
+    """Settings of the channel to Android devices by Firebase Cloud Messaging, HTTP v1."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    SERVICE_JSON_FIELD_NUMBER: _builtins.int
+    API_KEY_FIELD_NUMBER: _builtins.int
+    DEFAULT_AUTHENTICATION_METHOD_FIELD_NUMBER: _builtins.int
+    HAS_FCM_SERVICE_CREDENTIALS_FIELD_NUMBER: _builtins.int
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    MESSAGES_PER_SECOND_FIELD_NUMBER: _builtins.int
+    enabled: _builtins.bool
+    """Whether it sends."""
+    service_json: _builtins.str
+    """Service account: the content of its JSON file. Input only."""
+    api_key: _builtins.str
+    """Key of the legacy API, which Google switched off in 2024. Refused without `service_json`. Input only."""
+    default_authentication_method: _builtins.str
+    """`TOKEN`; the legacy `KEY` is refused. Empty means `TOKEN`."""
+    has_fcm_service_credentials: _builtins.bool
+    """Whether a service account is kept. Output only."""
+    project_id: _builtins.str
+    """Project of the service account. Output only."""
+    messages_per_second: _builtins.int
+    """Notifications a second; 0 means no limit."""
+    @_builtins.property
+    def status(self) -> Global___ChannelStatus:
+        """Output only."""
+
+    def __init__(
+        self,
+        *,
+        status: Global___ChannelStatus | None = ...,
+        enabled: _builtins.bool = ...,
+        service_json: _builtins.str = ...,
+        api_key: _builtins.str = ...,
+        default_authentication_method: _builtins.str = ...,
+        has_fcm_service_credentials: _builtins.bool = ...,
+        project_id: _builtins.str = ...,
+        messages_per_second: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "default_authentication_method", b"default_authentication_method", "enabled", b"enabled", "has_fcm_service_credentials", b"has_fcm_service_credentials", "messages_per_second", b"messages_per_second", "project_id", b"project_id", "service_json", b"service_json", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GcmChannel: _TypeAlias = GcmChannel  # noqa: Y015
+
+@_typing.final
+class AdmChannel(_message.Message):
+    """Settings of the channel to Amazon devices (Amazon Device Messaging)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_FIELD_NUMBER: _builtins.int
+    MESSAGES_PER_SECOND_FIELD_NUMBER: _builtins.int
+    enabled: _builtins.bool
+    """Whether it sends."""
+    client_id: _builtins.str
+    """Client id of the app."""
+    client_secret: _builtins.str
+    """Client secret of the app. Input only."""
+    messages_per_second: _builtins.int
+    """Notifications a second; 0 means no limit."""
+    @_builtins.property
+    def status(self) -> Global___ChannelStatus:
+        """Output only."""
+
+    def __init__(
+        self,
+        *,
+        status: Global___ChannelStatus | None = ...,
+        enabled: _builtins.bool = ...,
+        client_id: _builtins.str = ...,
+        client_secret: _builtins.str = ...,
+        messages_per_second: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_secret", b"client_secret", "enabled", b"enabled", "messages_per_second", b"messages_per_second", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdmChannel: _TypeAlias = AdmChannel  # noqa: Y015
+
+@_typing.final
+class BaiduChannel(_message.Message):
+    """Settings of the channel to devices of Baidu Cloud Push."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    API_KEY_FIELD_NUMBER: _builtins.int
+    SECRET_KEY_FIELD_NUMBER: _builtins.int
+    MESSAGES_PER_SECOND_FIELD_NUMBER: _builtins.int
+    enabled: _builtins.bool
+    """Whether it sends."""
+    api_key: _builtins.str
+    """API key of the app."""
+    secret_key: _builtins.str
+    """Secret key of the app. Input only."""
+    messages_per_second: _builtins.int
+    """Notifications a second; 0 means no limit."""
+    @_builtins.property
+    def status(self) -> Global___ChannelStatus:
+        """Output only."""
+
+    def __init__(
+        self,
+        *,
+        status: Global___ChannelStatus | None = ...,
+        enabled: _builtins.bool = ...,
+        api_key: _builtins.str = ...,
+        secret_key: _builtins.str = ...,
+        messages_per_second: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "enabled", b"enabled", "messages_per_second", b"messages_per_second", "secret_key", b"secret_key", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BaiduChannel: _TypeAlias = BaiduChannel  # noqa: Y015
+
+@_typing.final
+class VoiceChannel(_message.Message):
+    """Settings of the voice channel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    ORIGINATION_NUMBER_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    VOICE_ID_FIELD_NUMBER: _builtins.int
+    TWILIO_FIELD_NUMBER: _builtins.int
+    CALLS_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    enabled: _builtins.bool
+    """Whether it calls."""
+    origination_number: _builtins.str
+    """Number of calls that name none, E.164."""
+    language_code: _builtins.str
+    """Language of calls that name none, such as `en-US`, which is the default."""
+    voice_id: _builtins.str
+    """Voice of calls that name none; empty means the provider's."""
+    calls_per_minute: _builtins.int
+    """Calls a minute; 0 means 20 (spec 6.6)."""
+    @_builtins.property
+    def status(self) -> Global___ChannelStatus:
+        """Output only."""
+
+    @_builtins.property
+    def twilio(self) -> Global___TwilioProvider:
+        """The account that calls are placed with."""
+
+    def __init__(
+        self,
+        *,
+        status: Global___ChannelStatus | None = ...,
+        enabled: _builtins.bool = ...,
+        origination_number: _builtins.str = ...,
+        language_code: _builtins.str = ...,
+        voice_id: _builtins.str = ...,
+        twilio: Global___TwilioProvider | None = ...,
+        calls_per_minute: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status", "twilio", b"twilio"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls_per_minute", b"calls_per_minute", "enabled", b"enabled", "language_code", b"language_code", "origination_number", b"origination_number", "status", b"status", "twilio", b"twilio", "voice_id", b"voice_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VoiceChannel: _TypeAlias = VoiceChannel  # noqa: Y015
+
+@_typing.final
+class TwilioProvider(_message.Message):
+    """An account at Twilio, or at whoever speaks its API."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_SID_FIELD_NUMBER: _builtins.int
+    AUTH_TOKEN_FIELD_NUMBER: _builtins.int
+    account_sid: _builtins.str
+    """Account."""
+    auth_token: _builtins.str
+    """Token. Input only."""
+    def __init__(
+        self,
+        *,
+        account_sid: _builtins.str = ...,
+        auth_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_sid", b"account_sid", "auth_token", b"auth_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TwilioProvider: _TypeAlias = TwilioProvider  # noqa: Y015
 
 @_typing.final
 class ListChannelsRequest(_message.Message):
@@ -631,6 +1079,504 @@ class UpdateSmsChannelResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UpdateSmsChannelResponse: _TypeAlias = UpdateSmsChannelResponse  # noqa: Y015
+
+@_typing.final
+class GetApnsChannelRequest(_message.Message):
+    """Request of GetApnsChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_TYPE_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    channel_type: _channel_pb2.ChannelType.ValueType
+    """Which of the four: APNS, APNS_SANDBOX, APNS_VOIP, APNS_VOIP_SANDBOX."""
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        channel_type: _channel_pb2.ChannelType.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id", "channel_type", b"channel_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetApnsChannelRequest: _TypeAlias = GetApnsChannelRequest  # noqa: Y015
+
+@_typing.final
+class GetApnsChannelResponse(_message.Message):
+    """Response of GetApnsChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APNS_CHANNEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def apns_channel(self) -> Global___ApnsChannel:
+        """The channel, without secrets."""
+
+    def __init__(
+        self,
+        *,
+        apns_channel: Global___ApnsChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["apns_channel", b"apns_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apns_channel", b"apns_channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetApnsChannelResponse: _TypeAlias = GetApnsChannelResponse  # noqa: Y015
+
+@_typing.final
+class UpdateApnsChannelRequest(_message.Message):
+    """Request of UpdateApnsChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_TYPE_FIELD_NUMBER: _builtins.int
+    APNS_CHANNEL_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    channel_type: _channel_pb2.ChannelType.ValueType
+    """Which of the four: APNS, APNS_SANDBOX, APNS_VOIP, APNS_VOIP_SANDBOX."""
+    @_builtins.property
+    def apns_channel(self) -> Global___ApnsChannel:
+        """All settings. Secrets that are empty keep their value."""
+
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        channel_type: _channel_pb2.ChannelType.ValueType = ...,
+        apns_channel: Global___ApnsChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["apns_channel", b"apns_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apns_channel", b"apns_channel", "application_id", b"application_id", "channel_type", b"channel_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateApnsChannelRequest: _TypeAlias = UpdateApnsChannelRequest  # noqa: Y015
+
+@_typing.final
+class UpdateApnsChannelResponse(_message.Message):
+    """Response of UpdateApnsChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APNS_CHANNEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def apns_channel(self) -> Global___ApnsChannel:
+        """The channel, without secrets."""
+
+    def __init__(
+        self,
+        *,
+        apns_channel: Global___ApnsChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["apns_channel", b"apns_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["apns_channel", b"apns_channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateApnsChannelResponse: _TypeAlias = UpdateApnsChannelResponse  # noqa: Y015
+
+@_typing.final
+class GetGcmChannelRequest(_message.Message):
+    """Request of GetGcmChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGcmChannelRequest: _TypeAlias = GetGcmChannelRequest  # noqa: Y015
+
+@_typing.final
+class GetGcmChannelResponse(_message.Message):
+    """Response of GetGcmChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GCM_CHANNEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def gcm_channel(self) -> Global___GcmChannel:
+        """The channel, without secrets."""
+
+    def __init__(
+        self,
+        *,
+        gcm_channel: Global___GcmChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["gcm_channel", b"gcm_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gcm_channel", b"gcm_channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGcmChannelResponse: _TypeAlias = GetGcmChannelResponse  # noqa: Y015
+
+@_typing.final
+class UpdateGcmChannelRequest(_message.Message):
+    """Request of UpdateGcmChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    GCM_CHANNEL_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    @_builtins.property
+    def gcm_channel(self) -> Global___GcmChannel:
+        """All settings. Secrets that are empty keep their value."""
+
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        gcm_channel: Global___GcmChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["gcm_channel", b"gcm_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id", "gcm_channel", b"gcm_channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateGcmChannelRequest: _TypeAlias = UpdateGcmChannelRequest  # noqa: Y015
+
+@_typing.final
+class UpdateGcmChannelResponse(_message.Message):
+    """Response of UpdateGcmChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GCM_CHANNEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def gcm_channel(self) -> Global___GcmChannel:
+        """The channel, without secrets."""
+
+    def __init__(
+        self,
+        *,
+        gcm_channel: Global___GcmChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["gcm_channel", b"gcm_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gcm_channel", b"gcm_channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateGcmChannelResponse: _TypeAlias = UpdateGcmChannelResponse  # noqa: Y015
+
+@_typing.final
+class GetAdmChannelRequest(_message.Message):
+    """Request of GetAdmChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAdmChannelRequest: _TypeAlias = GetAdmChannelRequest  # noqa: Y015
+
+@_typing.final
+class GetAdmChannelResponse(_message.Message):
+    """Response of GetAdmChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADM_CHANNEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def adm_channel(self) -> Global___AdmChannel:
+        """The channel, without secrets."""
+
+    def __init__(
+        self,
+        *,
+        adm_channel: Global___AdmChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adm_channel", b"adm_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adm_channel", b"adm_channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAdmChannelResponse: _TypeAlias = GetAdmChannelResponse  # noqa: Y015
+
+@_typing.final
+class UpdateAdmChannelRequest(_message.Message):
+    """Request of UpdateAdmChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    ADM_CHANNEL_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    @_builtins.property
+    def adm_channel(self) -> Global___AdmChannel:
+        """All settings. Secrets that are empty keep their value."""
+
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        adm_channel: Global___AdmChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adm_channel", b"adm_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adm_channel", b"adm_channel", "application_id", b"application_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateAdmChannelRequest: _TypeAlias = UpdateAdmChannelRequest  # noqa: Y015
+
+@_typing.final
+class UpdateAdmChannelResponse(_message.Message):
+    """Response of UpdateAdmChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADM_CHANNEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def adm_channel(self) -> Global___AdmChannel:
+        """The channel, without secrets."""
+
+    def __init__(
+        self,
+        *,
+        adm_channel: Global___AdmChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adm_channel", b"adm_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adm_channel", b"adm_channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateAdmChannelResponse: _TypeAlias = UpdateAdmChannelResponse  # noqa: Y015
+
+@_typing.final
+class GetBaiduChannelRequest(_message.Message):
+    """Request of GetBaiduChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBaiduChannelRequest: _TypeAlias = GetBaiduChannelRequest  # noqa: Y015
+
+@_typing.final
+class GetBaiduChannelResponse(_message.Message):
+    """Response of GetBaiduChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BAIDU_CHANNEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def baidu_channel(self) -> Global___BaiduChannel:
+        """The channel, without secrets."""
+
+    def __init__(
+        self,
+        *,
+        baidu_channel: Global___BaiduChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["baidu_channel", b"baidu_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baidu_channel", b"baidu_channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBaiduChannelResponse: _TypeAlias = GetBaiduChannelResponse  # noqa: Y015
+
+@_typing.final
+class UpdateBaiduChannelRequest(_message.Message):
+    """Request of UpdateBaiduChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    BAIDU_CHANNEL_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    @_builtins.property
+    def baidu_channel(self) -> Global___BaiduChannel:
+        """All settings. Secrets that are empty keep their value."""
+
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        baidu_channel: Global___BaiduChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["baidu_channel", b"baidu_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id", "baidu_channel", b"baidu_channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateBaiduChannelRequest: _TypeAlias = UpdateBaiduChannelRequest  # noqa: Y015
+
+@_typing.final
+class UpdateBaiduChannelResponse(_message.Message):
+    """Response of UpdateBaiduChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BAIDU_CHANNEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def baidu_channel(self) -> Global___BaiduChannel:
+        """The channel, without secrets."""
+
+    def __init__(
+        self,
+        *,
+        baidu_channel: Global___BaiduChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["baidu_channel", b"baidu_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baidu_channel", b"baidu_channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateBaiduChannelResponse: _TypeAlias = UpdateBaiduChannelResponse  # noqa: Y015
+
+@_typing.final
+class GetVoiceChannelRequest(_message.Message):
+    """Request of GetVoiceChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetVoiceChannelRequest: _TypeAlias = GetVoiceChannelRequest  # noqa: Y015
+
+@_typing.final
+class GetVoiceChannelResponse(_message.Message):
+    """Response of GetVoiceChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOICE_CHANNEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def voice_channel(self) -> Global___VoiceChannel:
+        """The channel, without secrets."""
+
+    def __init__(
+        self,
+        *,
+        voice_channel: Global___VoiceChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["voice_channel", b"voice_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["voice_channel", b"voice_channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetVoiceChannelResponse: _TypeAlias = GetVoiceChannelResponse  # noqa: Y015
+
+@_typing.final
+class UpdateVoiceChannelRequest(_message.Message):
+    """Request of UpdateVoiceChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    VOICE_CHANNEL_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    @_builtins.property
+    def voice_channel(self) -> Global___VoiceChannel:
+        """All settings. Secrets that are empty keep their value."""
+
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        voice_channel: Global___VoiceChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["voice_channel", b"voice_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id", "voice_channel", b"voice_channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateVoiceChannelRequest: _TypeAlias = UpdateVoiceChannelRequest  # noqa: Y015
+
+@_typing.final
+class UpdateVoiceChannelResponse(_message.Message):
+    """Response of UpdateVoiceChannel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOICE_CHANNEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def voice_channel(self) -> Global___VoiceChannel:
+        """The channel, without secrets."""
+
+    def __init__(
+        self,
+        *,
+        voice_channel: Global___VoiceChannel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["voice_channel", b"voice_channel"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["voice_channel", b"voice_channel"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateVoiceChannelResponse: _TypeAlias = UpdateVoiceChannelResponse  # noqa: Y015
 
 @_typing.final
 class DeleteChannelRequest(_message.Message):

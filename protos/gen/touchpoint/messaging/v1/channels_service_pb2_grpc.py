@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ChannelsServiceStub:
-    """Sets channels up, and keeps the lists of who gets nothing. EMAIL and SMS work; the others answer UNIMPLEMENTED.
+    """Sets channels up, and keeps the lists of who gets nothing.
     """
 
     def __init__(self, channel):
@@ -60,6 +60,56 @@ class ChannelsServiceStub:
                 request_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateSmsChannelRequest.SerializeToString,
                 response_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateSmsChannelResponse.FromString,
                 _registered_method=True)
+        self.GetApnsChannel = channel.unary_unary(
+                '/touchpoint.messaging.v1.ChannelsService/GetApnsChannel',
+                request_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetApnsChannelRequest.SerializeToString,
+                response_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetApnsChannelResponse.FromString,
+                _registered_method=True)
+        self.UpdateApnsChannel = channel.unary_unary(
+                '/touchpoint.messaging.v1.ChannelsService/UpdateApnsChannel',
+                request_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateApnsChannelRequest.SerializeToString,
+                response_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateApnsChannelResponse.FromString,
+                _registered_method=True)
+        self.GetGcmChannel = channel.unary_unary(
+                '/touchpoint.messaging.v1.ChannelsService/GetGcmChannel',
+                request_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetGcmChannelRequest.SerializeToString,
+                response_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetGcmChannelResponse.FromString,
+                _registered_method=True)
+        self.UpdateGcmChannel = channel.unary_unary(
+                '/touchpoint.messaging.v1.ChannelsService/UpdateGcmChannel',
+                request_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateGcmChannelRequest.SerializeToString,
+                response_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateGcmChannelResponse.FromString,
+                _registered_method=True)
+        self.GetAdmChannel = channel.unary_unary(
+                '/touchpoint.messaging.v1.ChannelsService/GetAdmChannel',
+                request_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetAdmChannelRequest.SerializeToString,
+                response_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetAdmChannelResponse.FromString,
+                _registered_method=True)
+        self.UpdateAdmChannel = channel.unary_unary(
+                '/touchpoint.messaging.v1.ChannelsService/UpdateAdmChannel',
+                request_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateAdmChannelRequest.SerializeToString,
+                response_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateAdmChannelResponse.FromString,
+                _registered_method=True)
+        self.GetBaiduChannel = channel.unary_unary(
+                '/touchpoint.messaging.v1.ChannelsService/GetBaiduChannel',
+                request_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetBaiduChannelRequest.SerializeToString,
+                response_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetBaiduChannelResponse.FromString,
+                _registered_method=True)
+        self.UpdateBaiduChannel = channel.unary_unary(
+                '/touchpoint.messaging.v1.ChannelsService/UpdateBaiduChannel',
+                request_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateBaiduChannelRequest.SerializeToString,
+                response_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateBaiduChannelResponse.FromString,
+                _registered_method=True)
+        self.GetVoiceChannel = channel.unary_unary(
+                '/touchpoint.messaging.v1.ChannelsService/GetVoiceChannel',
+                request_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetVoiceChannelRequest.SerializeToString,
+                response_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetVoiceChannelResponse.FromString,
+                _registered_method=True)
+        self.UpdateVoiceChannel = channel.unary_unary(
+                '/touchpoint.messaging.v1.ChannelsService/UpdateVoiceChannel',
+                request_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateVoiceChannelRequest.SerializeToString,
+                response_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateVoiceChannelResponse.FromString,
+                _registered_method=True)
         self.DeleteChannel = channel.unary_unary(
                 '/touchpoint.messaging.v1.ChannelsService/DeleteChannel',
                 request_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.DeleteChannelRequest.SerializeToString,
@@ -83,7 +133,7 @@ class ChannelsServiceStub:
 
 
 class ChannelsServiceServicer:
-    """Sets channels up, and keeps the lists of who gets nothing. EMAIL and SMS work; the others answer UNIMPLEMENTED.
+    """Sets channels up, and keeps the lists of who gets nothing.
     """
 
     def ListChannels(self, request, context):
@@ -116,6 +166,76 @@ class ChannelsServiceServicer:
 
     def UpdateSmsChannel(self, request, context):
         """Sets the SMS channel up.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetApnsChannel(self, request, context):
+        """Returns an APNs channel.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateApnsChannel(self, request, context):
+        """Sets an APNs channel up. Secrets are kept encrypted and never shown again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGcmChannel(self, request, context):
+        """Returns the Firebase channel.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateGcmChannel(self, request, context):
+        """Sets the Firebase channel up. Secrets are kept encrypted and never shown again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAdmChannel(self, request, context):
+        """Returns the ADM channel.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateAdmChannel(self, request, context):
+        """Sets the ADM channel up. Secrets are kept encrypted and never shown again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBaiduChannel(self, request, context):
+        """Returns the Baidu channel.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateBaiduChannel(self, request, context):
+        """Sets the Baidu channel up. Secrets are kept encrypted and never shown again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetVoiceChannel(self, request, context):
+        """Returns the voice channel.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateVoiceChannel(self, request, context):
+        """Sets the voice channel up. Secrets are kept encrypted and never shown again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,6 +297,56 @@ def add_ChannelsServiceServicer_to_server(servicer, server):
                     request_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateSmsChannelRequest.FromString,
                     response_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateSmsChannelResponse.SerializeToString,
             ),
+            'GetApnsChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetApnsChannel,
+                    request_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetApnsChannelRequest.FromString,
+                    response_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetApnsChannelResponse.SerializeToString,
+            ),
+            'UpdateApnsChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateApnsChannel,
+                    request_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateApnsChannelRequest.FromString,
+                    response_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateApnsChannelResponse.SerializeToString,
+            ),
+            'GetGcmChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGcmChannel,
+                    request_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetGcmChannelRequest.FromString,
+                    response_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetGcmChannelResponse.SerializeToString,
+            ),
+            'UpdateGcmChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateGcmChannel,
+                    request_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateGcmChannelRequest.FromString,
+                    response_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateGcmChannelResponse.SerializeToString,
+            ),
+            'GetAdmChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAdmChannel,
+                    request_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetAdmChannelRequest.FromString,
+                    response_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetAdmChannelResponse.SerializeToString,
+            ),
+            'UpdateAdmChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateAdmChannel,
+                    request_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateAdmChannelRequest.FromString,
+                    response_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateAdmChannelResponse.SerializeToString,
+            ),
+            'GetBaiduChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBaiduChannel,
+                    request_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetBaiduChannelRequest.FromString,
+                    response_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetBaiduChannelResponse.SerializeToString,
+            ),
+            'UpdateBaiduChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateBaiduChannel,
+                    request_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateBaiduChannelRequest.FromString,
+                    response_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateBaiduChannelResponse.SerializeToString,
+            ),
+            'GetVoiceChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetVoiceChannel,
+                    request_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetVoiceChannelRequest.FromString,
+                    response_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetVoiceChannelResponse.SerializeToString,
+            ),
+            'UpdateVoiceChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateVoiceChannel,
+                    request_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateVoiceChannelRequest.FromString,
+                    response_serializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateVoiceChannelResponse.SerializeToString,
+            ),
             'DeleteChannel': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteChannel,
                     request_deserializer=touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.DeleteChannelRequest.FromString,
@@ -206,7 +376,7 @@ def add_ChannelsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ChannelsService:
-    """Sets channels up, and keeps the lists of who gets nothing. EMAIL and SMS work; the others answer UNIMPLEMENTED.
+    """Sets channels up, and keeps the lists of who gets nothing.
     """
 
     @staticmethod
@@ -334,6 +504,276 @@ class ChannelsService:
             '/touchpoint.messaging.v1.ChannelsService/UpdateSmsChannel',
             touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateSmsChannelRequest.SerializeToString,
             touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateSmsChannelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetApnsChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/touchpoint.messaging.v1.ChannelsService/GetApnsChannel',
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetApnsChannelRequest.SerializeToString,
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetApnsChannelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateApnsChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/touchpoint.messaging.v1.ChannelsService/UpdateApnsChannel',
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateApnsChannelRequest.SerializeToString,
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateApnsChannelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGcmChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/touchpoint.messaging.v1.ChannelsService/GetGcmChannel',
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetGcmChannelRequest.SerializeToString,
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetGcmChannelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateGcmChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/touchpoint.messaging.v1.ChannelsService/UpdateGcmChannel',
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateGcmChannelRequest.SerializeToString,
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateGcmChannelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAdmChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/touchpoint.messaging.v1.ChannelsService/GetAdmChannel',
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetAdmChannelRequest.SerializeToString,
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetAdmChannelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateAdmChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/touchpoint.messaging.v1.ChannelsService/UpdateAdmChannel',
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateAdmChannelRequest.SerializeToString,
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateAdmChannelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBaiduChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/touchpoint.messaging.v1.ChannelsService/GetBaiduChannel',
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetBaiduChannelRequest.SerializeToString,
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetBaiduChannelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateBaiduChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/touchpoint.messaging.v1.ChannelsService/UpdateBaiduChannel',
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateBaiduChannelRequest.SerializeToString,
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateBaiduChannelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetVoiceChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/touchpoint.messaging.v1.ChannelsService/GetVoiceChannel',
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetVoiceChannelRequest.SerializeToString,
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.GetVoiceChannelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateVoiceChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/touchpoint.messaging.v1.ChannelsService/UpdateVoiceChannel',
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateVoiceChannelRequest.SerializeToString,
+            touchpoint_dot_messaging_dot_v1_dot_channels__service__pb2.UpdateVoiceChannelResponse.FromString,
             options,
             channel_credentials,
             insecure,

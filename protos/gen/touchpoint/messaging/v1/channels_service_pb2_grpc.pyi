@@ -13,7 +13,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ChannelsServiceStub:
-    """Sets channels up, and keeps the lists of who gets nothing. EMAIL and SMS work; the others answer UNIMPLEMENTED."""
+    """Sets channels up, and keeps the lists of who gets nothing."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListChannels: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.ListChannelsRequest, _channels_service_pb2.ListChannelsResponse]
@@ -26,6 +26,26 @@ class ChannelsServiceStub:
     """Returns the SMS channel."""
     UpdateSmsChannel: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.UpdateSmsChannelRequest, _channels_service_pb2.UpdateSmsChannelResponse]
     """Sets the SMS channel up."""
+    GetApnsChannel: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.GetApnsChannelRequest, _channels_service_pb2.GetApnsChannelResponse]
+    """Returns an APNs channel."""
+    UpdateApnsChannel: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.UpdateApnsChannelRequest, _channels_service_pb2.UpdateApnsChannelResponse]
+    """Sets an APNs channel up. Secrets are kept encrypted and never shown again."""
+    GetGcmChannel: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.GetGcmChannelRequest, _channels_service_pb2.GetGcmChannelResponse]
+    """Returns the Firebase channel."""
+    UpdateGcmChannel: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.UpdateGcmChannelRequest, _channels_service_pb2.UpdateGcmChannelResponse]
+    """Sets the Firebase channel up. Secrets are kept encrypted and never shown again."""
+    GetAdmChannel: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.GetAdmChannelRequest, _channels_service_pb2.GetAdmChannelResponse]
+    """Returns the ADM channel."""
+    UpdateAdmChannel: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.UpdateAdmChannelRequest, _channels_service_pb2.UpdateAdmChannelResponse]
+    """Sets the ADM channel up. Secrets are kept encrypted and never shown again."""
+    GetBaiduChannel: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.GetBaiduChannelRequest, _channels_service_pb2.GetBaiduChannelResponse]
+    """Returns the Baidu channel."""
+    UpdateBaiduChannel: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.UpdateBaiduChannelRequest, _channels_service_pb2.UpdateBaiduChannelResponse]
+    """Sets the Baidu channel up. Secrets are kept encrypted and never shown again."""
+    GetVoiceChannel: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.GetVoiceChannelRequest, _channels_service_pb2.GetVoiceChannelResponse]
+    """Returns the voice channel."""
+    UpdateVoiceChannel: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.UpdateVoiceChannelRequest, _channels_service_pb2.UpdateVoiceChannelResponse]
+    """Sets the voice channel up. Secrets are kept encrypted and never shown again."""
     DeleteChannel: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.DeleteChannelRequest, _channels_service_pb2.DeleteChannelResponse]
     """Switches a channel off and drops its settings and secrets."""
     PutSuppressedDestinations: _aio.UnaryUnaryMultiCallable[_channels_service_pb2.PutSuppressedDestinationsRequest, _channels_service_pb2.PutSuppressedDestinationsResponse]
@@ -36,7 +56,7 @@ class ChannelsServiceStub:
     """Lists suppressed addresses, newest first."""
 
 class ChannelsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Sets channels up, and keeps the lists of who gets nothing. EMAIL and SMS work; the others answer UNIMPLEMENTED."""
+    """Sets channels up, and keeps the lists of who gets nothing."""
 
     @_abc_1.abstractmethod
     def ListChannels(
@@ -77,6 +97,86 @@ class ChannelsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_channels_service_pb2.UpdateSmsChannelRequest, _abc.Awaitable[_channels_service_pb2.UpdateSmsChannelResponse]],
     ) -> _abc.Awaitable[_channels_service_pb2.UpdateSmsChannelResponse]:
         """Sets the SMS channel up."""
+
+    @_abc_1.abstractmethod
+    def GetApnsChannel(
+        self,
+        request: _channels_service_pb2.GetApnsChannelRequest,
+        context: _aio.ServicerContext[_channels_service_pb2.GetApnsChannelRequest, _abc.Awaitable[_channels_service_pb2.GetApnsChannelResponse]],
+    ) -> _abc.Awaitable[_channels_service_pb2.GetApnsChannelResponse]:
+        """Returns an APNs channel."""
+
+    @_abc_1.abstractmethod
+    def UpdateApnsChannel(
+        self,
+        request: _channels_service_pb2.UpdateApnsChannelRequest,
+        context: _aio.ServicerContext[_channels_service_pb2.UpdateApnsChannelRequest, _abc.Awaitable[_channels_service_pb2.UpdateApnsChannelResponse]],
+    ) -> _abc.Awaitable[_channels_service_pb2.UpdateApnsChannelResponse]:
+        """Sets an APNs channel up. Secrets are kept encrypted and never shown again."""
+
+    @_abc_1.abstractmethod
+    def GetGcmChannel(
+        self,
+        request: _channels_service_pb2.GetGcmChannelRequest,
+        context: _aio.ServicerContext[_channels_service_pb2.GetGcmChannelRequest, _abc.Awaitable[_channels_service_pb2.GetGcmChannelResponse]],
+    ) -> _abc.Awaitable[_channels_service_pb2.GetGcmChannelResponse]:
+        """Returns the Firebase channel."""
+
+    @_abc_1.abstractmethod
+    def UpdateGcmChannel(
+        self,
+        request: _channels_service_pb2.UpdateGcmChannelRequest,
+        context: _aio.ServicerContext[_channels_service_pb2.UpdateGcmChannelRequest, _abc.Awaitable[_channels_service_pb2.UpdateGcmChannelResponse]],
+    ) -> _abc.Awaitable[_channels_service_pb2.UpdateGcmChannelResponse]:
+        """Sets the Firebase channel up. Secrets are kept encrypted and never shown again."""
+
+    @_abc_1.abstractmethod
+    def GetAdmChannel(
+        self,
+        request: _channels_service_pb2.GetAdmChannelRequest,
+        context: _aio.ServicerContext[_channels_service_pb2.GetAdmChannelRequest, _abc.Awaitable[_channels_service_pb2.GetAdmChannelResponse]],
+    ) -> _abc.Awaitable[_channels_service_pb2.GetAdmChannelResponse]:
+        """Returns the ADM channel."""
+
+    @_abc_1.abstractmethod
+    def UpdateAdmChannel(
+        self,
+        request: _channels_service_pb2.UpdateAdmChannelRequest,
+        context: _aio.ServicerContext[_channels_service_pb2.UpdateAdmChannelRequest, _abc.Awaitable[_channels_service_pb2.UpdateAdmChannelResponse]],
+    ) -> _abc.Awaitable[_channels_service_pb2.UpdateAdmChannelResponse]:
+        """Sets the ADM channel up. Secrets are kept encrypted and never shown again."""
+
+    @_abc_1.abstractmethod
+    def GetBaiduChannel(
+        self,
+        request: _channels_service_pb2.GetBaiduChannelRequest,
+        context: _aio.ServicerContext[_channels_service_pb2.GetBaiduChannelRequest, _abc.Awaitable[_channels_service_pb2.GetBaiduChannelResponse]],
+    ) -> _abc.Awaitable[_channels_service_pb2.GetBaiduChannelResponse]:
+        """Returns the Baidu channel."""
+
+    @_abc_1.abstractmethod
+    def UpdateBaiduChannel(
+        self,
+        request: _channels_service_pb2.UpdateBaiduChannelRequest,
+        context: _aio.ServicerContext[_channels_service_pb2.UpdateBaiduChannelRequest, _abc.Awaitable[_channels_service_pb2.UpdateBaiduChannelResponse]],
+    ) -> _abc.Awaitable[_channels_service_pb2.UpdateBaiduChannelResponse]:
+        """Sets the Baidu channel up. Secrets are kept encrypted and never shown again."""
+
+    @_abc_1.abstractmethod
+    def GetVoiceChannel(
+        self,
+        request: _channels_service_pb2.GetVoiceChannelRequest,
+        context: _aio.ServicerContext[_channels_service_pb2.GetVoiceChannelRequest, _abc.Awaitable[_channels_service_pb2.GetVoiceChannelResponse]],
+    ) -> _abc.Awaitable[_channels_service_pb2.GetVoiceChannelResponse]:
+        """Returns the voice channel."""
+
+    @_abc_1.abstractmethod
+    def UpdateVoiceChannel(
+        self,
+        request: _channels_service_pb2.UpdateVoiceChannelRequest,
+        context: _aio.ServicerContext[_channels_service_pb2.UpdateVoiceChannelRequest, _abc.Awaitable[_channels_service_pb2.UpdateVoiceChannelResponse]],
+    ) -> _abc.Awaitable[_channels_service_pb2.UpdateVoiceChannelResponse]:
+        """Sets the voice channel up. Secrets are kept encrypted and never shown again."""
 
     @_abc_1.abstractmethod
     def DeleteChannel(

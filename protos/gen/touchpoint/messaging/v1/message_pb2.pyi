@@ -137,6 +137,8 @@ class _MessageReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Message
     """A worker died while it was being sent."""
     MESSAGE_REASON_WRITTEN_OFF: _MessageReason.ValueType  # 26
     """An operator wrote it off."""
+    MESSAGE_REASON_DEAD_TOKEN: _MessageReason.ValueType  # 27
+    """The push service says that the token is dead."""
 
 class MessageReason(_MessageReason, metaclass=_MessageReasonEnumTypeWrapper):
     """Why a message was not sent, or failed."""
@@ -195,6 +197,8 @@ MESSAGE_REASON_WORKER_LOST: MessageReason.ValueType  # 25
 """A worker died while it was being sent."""
 MESSAGE_REASON_WRITTEN_OFF: MessageReason.ValueType  # 26
 """An operator wrote it off."""
+MESSAGE_REASON_DEAD_TOKEN: MessageReason.ValueType  # 27
+"""The push service says that the token is dead."""
 Global___MessageReason: _TypeAlias = MessageReason  # noqa: Y015
 
 @_typing.final
@@ -279,6 +283,8 @@ class MessageContent(_message.Message):
 
     EMAIL_FIELD_NUMBER: _builtins.int
     SMS_FIELD_NUMBER: _builtins.int
+    PUSH_FIELD_NUMBER: _builtins.int
+    VOICE_FIELD_NUMBER: _builtins.int
     DEFAULT_SUBSTITUTIONS_FIELD_NUMBER: _builtins.int
     SUBSTITUTIONS_FIELD_NUMBER: _builtins.int
     SKIP_ON_MISSING_VARIABLE_FIELD_NUMBER: _builtins.int
@@ -293,6 +299,14 @@ class MessageContent(_message.Message):
         """As a text message."""
 
     @_builtins.property
+    def push(self) -> Global___PushContent:
+        """As a push notification."""
+
+    @_builtins.property
+    def voice(self) -> Global___VoiceContent:
+        """As a voice call."""
+
+    @_builtins.property
     def default_substitutions(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Values of variables that have none elsewhere, by dotted name."""
 
@@ -305,15 +319,17 @@ class MessageContent(_message.Message):
         *,
         email: Global___EmailContent | None = ...,
         sms: Global___SmsContent | None = ...,
+        push: Global___PushContent | None = ...,
+        voice: Global___VoiceContent | None = ...,
         default_substitutions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         substitutions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         skip_on_missing_variable: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "email", b"email", "sms", b"sms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "email", b"email", "push", b"push", "sms", b"sms", "voice", b"voice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "default_substitutions", b"default_substitutions", "email", b"email", "skip_on_missing_variable", b"skip_on_missing_variable", "sms", b"sms", "substitutions", b"substitutions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "default_substitutions", b"default_substitutions", "email", b"email", "push", b"push", "skip_on_missing_variable", b"skip_on_missing_variable", "sms", b"sms", "substitutions", b"substitutions", "voice", b"voice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["email", "sms"]  # noqa: Y015
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["email", "sms", "push", "voice"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 
@@ -420,6 +436,179 @@ class SmsContent(_message.Message):
 Global___SmsContent: _TypeAlias = SmsContent  # noqa: Y015
 
 @_typing.final
+class PushContent(_message.Message):
+    """A push notification for one service before rendering. A field that the service does not know is empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class DataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    RAW_CONTENT_FIELD_NUMBER: _builtins.int
+    SILENT_PUSH_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    SOUND_FIELD_NUMBER: _builtins.int
+    BADGE_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    THREAD_ID_FIELD_NUMBER: _builtins.int
+    COLLAPSE_KEY_FIELD_NUMBER: _builtins.int
+    TIME_TO_LIVE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    PUSH_TYPE_FIELD_NUMBER: _builtins.int
+    MEDIA_URL_FIELD_NUMBER: _builtins.int
+    IMAGE_URL_FIELD_NUMBER: _builtins.int
+    IMAGE_ICON_URL_FIELD_NUMBER: _builtins.int
+    SMALL_IMAGE_ICON_URL_FIELD_NUMBER: _builtins.int
+    ICON_REFERENCE_FIELD_NUMBER: _builtins.int
+    RESTRICTED_PACKAGE_NAME_FIELD_NUMBER: _builtins.int
+    MD5_FIELD_NUMBER: _builtins.int
+    PREFERRED_AUTHENTICATION_METHOD_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    """Title."""
+    body: _builtins.str
+    """Body."""
+    action: _channel_pb2.PushAction.ValueType
+    """What a tap does."""
+    url: _builtins.str
+    """Where DEEP_LINK and URL lead."""
+    raw_content: _builtins.str
+    """The payload as JSON; overrides everything else."""
+    silent_push: _builtins.bool
+    """True shows nothing and wakes the app."""
+    sound: _builtins.str
+    """Sound to play."""
+    badge: _builtins.int
+    """Number on the app's icon."""
+    category: _builtins.str
+    """Category that picks the buttons of the notification."""
+    thread_id: _builtins.str
+    """Groups notifications."""
+    collapse_key: _builtins.str
+    """A later notification of the same key replaces this one."""
+    time_to_live: _builtins.int
+    """Seconds that the service keeps it for a device that is away."""
+    priority: _builtins.str
+    """`normal` or `high`; empty means the service's default."""
+    push_type: _builtins.str
+    """`apns-push-type`."""
+    media_url: _builtins.str
+    """Address of a picture or film."""
+    image_url: _builtins.str
+    """Address of a picture."""
+    image_icon_url: _builtins.str
+    """Address of the large icon."""
+    small_image_icon_url: _builtins.str
+    """Address of the small icon."""
+    icon_reference: _builtins.str
+    """Name of an icon in the app."""
+    restricted_package_name: _builtins.str
+    """Only apps of this package get it."""
+    md5: _builtins.str
+    """Checksum of `data`, base64 of its MD5."""
+    preferred_authentication_method: _builtins.str
+    """How the service is told who we are; empty means the channel's way."""
+    @_builtins.property
+    def data(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What a silent push tells the app."""
+
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        body: _builtins.str = ...,
+        action: _channel_pb2.PushAction.ValueType = ...,
+        url: _builtins.str = ...,
+        raw_content: _builtins.str = ...,
+        silent_push: _builtins.bool = ...,
+        data: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        sound: _builtins.str = ...,
+        badge: _builtins.int | None = ...,
+        category: _builtins.str = ...,
+        thread_id: _builtins.str = ...,
+        collapse_key: _builtins.str = ...,
+        time_to_live: _builtins.int | None = ...,
+        priority: _builtins.str = ...,
+        push_type: _builtins.str = ...,
+        media_url: _builtins.str = ...,
+        image_url: _builtins.str = ...,
+        image_icon_url: _builtins.str = ...,
+        small_image_icon_url: _builtins.str = ...,
+        icon_reference: _builtins.str = ...,
+        restricted_package_name: _builtins.str = ...,
+        md5: _builtins.str = ...,
+        preferred_authentication_method: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_badge", b"_badge", "_time_to_live", b"_time_to_live", "badge", b"badge", "time_to_live", b"time_to_live"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_badge", b"_badge", "_time_to_live", b"_time_to_live", "action", b"action", "badge", b"badge", "body", b"body", "category", b"category", "collapse_key", b"collapse_key", "data", b"data", "icon_reference", b"icon_reference", "image_icon_url", b"image_icon_url", "image_url", b"image_url", "md5", b"md5", "media_url", b"media_url", "preferred_authentication_method", b"preferred_authentication_method", "priority", b"priority", "push_type", b"push_type", "raw_content", b"raw_content", "restricted_package_name", b"restricted_package_name", "silent_push", b"silent_push", "small_image_icon_url", b"small_image_icon_url", "sound", b"sound", "thread_id", b"thread_id", "time_to_live", b"time_to_live", "title", b"title", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__badge: _TypeAlias = _typing.Literal["badge"]  # noqa: Y015
+    _WhichOneofArgType__badge: _TypeAlias = _typing.Literal["_badge", b"_badge"]  # noqa: Y015
+    _WhichOneofReturnType__time_to_live: _TypeAlias = _typing.Literal["time_to_live"]  # noqa: Y015
+    _WhichOneofArgType__time_to_live: _TypeAlias = _typing.Literal["_time_to_live", b"_time_to_live"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__badge) -> _WhichOneofReturnType__badge | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__time_to_live) -> _WhichOneofReturnType__time_to_live | None: ...
+
+Global___PushContent: _TypeAlias = PushContent  # noqa: Y015
+
+@_typing.final
+class VoiceContent(_message.Message):
+    """A voice call before rendering."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    VOICE_ID_FIELD_NUMBER: _builtins.int
+    ORIGINATION_NUMBER_FIELD_NUMBER: _builtins.int
+    body: _builtins.str
+    """The text: plain, or SSML in `<speak>`."""
+    language_code: _builtins.str
+    """Language, such as `en-US`."""
+    voice_id: _builtins.str
+    """Voice."""
+    origination_number: _builtins.str
+    """Number to call from; empty means the channel's."""
+    def __init__(
+        self,
+        *,
+        body: _builtins.str = ...,
+        language_code: _builtins.str = ...,
+        voice_id: _builtins.str = ...,
+        origination_number: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "language_code", b"language_code", "origination_number", b"origination_number", "voice_id", b"voice_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VoiceContent: _TypeAlias = VoiceContent  # noqa: Y015
+
+@_typing.final
 class SendRecipient(_message.Message):
     """One recipient of a batch."""
 
@@ -474,6 +663,7 @@ class SendRecipient(_message.Message):
     BODY_OVERRIDE_FIELD_NUMBER: _builtins.int
     TITLE_OVERRIDE_FIELD_NUMBER: _builtins.int
     CONTEXT_FIELD_NUMBER: _builtins.int
+    RAW_CONTENT_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """Id of the message; the same for the same dispatch, channel and address. Set by the gateway."""
     endpoint_id: _builtins.str
@@ -488,6 +678,8 @@ class SendRecipient(_message.Message):
     """Text that replaces the body."""
     title_override: _builtins.str
     """Text that replaces the subject."""
+    raw_content: _builtins.str
+    """The payload of a push notification as JSON; overrides everything else."""
     @_builtins.property
     def substitutions(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Values that win over everything, by dotted name."""
@@ -508,10 +700,11 @@ class SendRecipient(_message.Message):
         body_override: _builtins.str = ...,
         title_override: _builtins.str = ...,
         context: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        raw_content: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "body_override", b"body_override", "context", b"context", "endpoint", b"endpoint", "endpoint_id", b"endpoint_id", "message_id", b"message_id", "substitutions", b"substitutions", "title_override", b"title_override", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "body_override", b"body_override", "context", b"context", "endpoint", b"endpoint", "endpoint_id", b"endpoint_id", "message_id", b"message_id", "raw_content", b"raw_content", "substitutions", b"substitutions", "title_override", b"title_override", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

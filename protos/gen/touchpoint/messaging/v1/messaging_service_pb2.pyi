@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from touchpoint.common.v1 import channel_pb2 as _channel_pb2
+from touchpoint.messaging.v1 import direct_messages_pb2 as _direct_messages_pb2
 from touchpoint.messaging.v1 import message_pb2 as _message_pb2
 import builtins as _builtins
 import sys
@@ -75,6 +76,12 @@ class DirectMessageConfiguration(_message.Message):
     DEFAULT_MESSAGE_FIELD_NUMBER: _builtins.int
     EMAIL_MESSAGE_FIELD_NUMBER: _builtins.int
     SMS_MESSAGE_FIELD_NUMBER: _builtins.int
+    DEFAULT_PUSH_NOTIFICATION_MESSAGE_FIELD_NUMBER: _builtins.int
+    APNS_MESSAGE_FIELD_NUMBER: _builtins.int
+    GCM_MESSAGE_FIELD_NUMBER: _builtins.int
+    ADM_MESSAGE_FIELD_NUMBER: _builtins.int
+    BAIDU_MESSAGE_FIELD_NUMBER: _builtins.int
+    VOICE_MESSAGE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def default_message(self) -> Global___DefaultMessage:
         """Used for channels without a message of their own."""
@@ -87,16 +94,46 @@ class DirectMessageConfiguration(_message.Message):
     def sms_message(self) -> Global___SmsMessage:
         """The text message."""
 
+    @_builtins.property
+    def default_push_notification_message(self) -> _direct_messages_pb2.DefaultPushNotificationMessage:
+        """For push services without a message of their own."""
+
+    @_builtins.property
+    def apns_message(self) -> _direct_messages_pb2.ApnsMessage:
+        """For Apple devices: APNS, APNS_SANDBOX, APNS_VOIP and APNS_VOIP_SANDBOX."""
+
+    @_builtins.property
+    def gcm_message(self) -> _direct_messages_pb2.GcmMessage:
+        """For Firebase."""
+
+    @_builtins.property
+    def adm_message(self) -> _direct_messages_pb2.AdmMessage:
+        """For Amazon devices."""
+
+    @_builtins.property
+    def baidu_message(self) -> _direct_messages_pb2.BaiduMessage:
+        """For Baidu."""
+
+    @_builtins.property
+    def voice_message(self) -> _direct_messages_pb2.VoiceMessage:
+        """The call."""
+
     def __init__(
         self,
         *,
         default_message: Global___DefaultMessage | None = ...,
         email_message: Global___EmailMessage | None = ...,
         sms_message: Global___SmsMessage | None = ...,
+        default_push_notification_message: _direct_messages_pb2.DefaultPushNotificationMessage | None = ...,
+        apns_message: _direct_messages_pb2.ApnsMessage | None = ...,
+        gcm_message: _direct_messages_pb2.GcmMessage | None = ...,
+        adm_message: _direct_messages_pb2.AdmMessage | None = ...,
+        baidu_message: _direct_messages_pb2.BaiduMessage | None = ...,
+        voice_message: _direct_messages_pb2.VoiceMessage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["default_message", b"default_message", "email_message", b"email_message", "sms_message", b"sms_message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adm_message", b"adm_message", "apns_message", b"apns_message", "baidu_message", b"baidu_message", "default_message", b"default_message", "default_push_notification_message", b"default_push_notification_message", "email_message", b"email_message", "gcm_message", b"gcm_message", "sms_message", b"sms_message", "voice_message", b"voice_message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_message", b"default_message", "email_message", b"email_message", "sms_message", b"sms_message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adm_message", b"adm_message", "apns_message", b"apns_message", "baidu_message", b"baidu_message", "default_message", b"default_message", "default_push_notification_message", b"default_push_notification_message", "email_message", b"email_message", "gcm_message", b"gcm_message", "sms_message", b"sms_message", "voice_message", b"voice_message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -393,6 +430,8 @@ class DirectTemplateConfiguration(_message.Message):
 
     EMAIL_TEMPLATE_FIELD_NUMBER: _builtins.int
     SMS_TEMPLATE_FIELD_NUMBER: _builtins.int
+    PUSH_TEMPLATE_FIELD_NUMBER: _builtins.int
+    VOICE_TEMPLATE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def email_template(self) -> Global___DirectTemplate:
         """For email."""
@@ -401,15 +440,25 @@ class DirectTemplateConfiguration(_message.Message):
     def sms_template(self) -> Global___DirectTemplate:
         """For SMS."""
 
+    @_builtins.property
+    def push_template(self) -> Global___DirectTemplate:
+        """For push, of every service."""
+
+    @_builtins.property
+    def voice_template(self) -> Global___DirectTemplate:
+        """For voice."""
+
     def __init__(
         self,
         *,
         email_template: Global___DirectTemplate | None = ...,
         sms_template: Global___DirectTemplate | None = ...,
+        push_template: Global___DirectTemplate | None = ...,
+        voice_template: Global___DirectTemplate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["email_template", b"email_template", "sms_template", b"sms_template"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["email_template", b"email_template", "push_template", b"push_template", "sms_template", b"sms_template", "voice_template", b"voice_template"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email_template", b"email_template", "sms_template", b"sms_template"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email_template", b"email_template", "push_template", b"push_template", "sms_template", b"sms_template", "voice_template", b"voice_template"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -493,12 +542,15 @@ class AddressConfiguration(_message.Message):
     TITLE_OVERRIDE_FIELD_NUMBER: _builtins.int
     CONTEXT_FIELD_NUMBER: _builtins.int
     SUBSTITUTIONS_FIELD_NUMBER: _builtins.int
+    RAW_CONTENT_FIELD_NUMBER: _builtins.int
     channel_type: _channel_pb2.ChannelType.ValueType
     """Channel of the address."""
     body_override: _builtins.str
     """Text that replaces the body."""
     title_override: _builtins.str
     """Text that replaces the subject."""
+    raw_content: _builtins.str
+    """The payload of a push notification as JSON; overrides everything else. Push only."""
     @_builtins.property
     def context(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Told to receipts."""
@@ -515,10 +567,11 @@ class AddressConfiguration(_message.Message):
         title_override: _builtins.str = ...,
         context: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         substitutions: _abc.Mapping[_builtins.str, _channel_pb2.StringList] | None = ...,
+        raw_content: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_override", b"body_override", "channel_type", b"channel_type", "context", b"context", "substitutions", b"substitutions", "title_override", b"title_override"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_override", b"body_override", "channel_type", b"channel_type", "context", b"context", "raw_content", b"raw_content", "substitutions", b"substitutions", "title_override", b"title_override"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -575,10 +628,13 @@ class EndpointSendConfiguration(_message.Message):
     TITLE_OVERRIDE_FIELD_NUMBER: _builtins.int
     CONTEXT_FIELD_NUMBER: _builtins.int
     SUBSTITUTIONS_FIELD_NUMBER: _builtins.int
+    RAW_CONTENT_FIELD_NUMBER: _builtins.int
     body_override: _builtins.str
     """Text that replaces the body."""
     title_override: _builtins.str
     """Text that replaces the subject."""
+    raw_content: _builtins.str
+    """The payload of a push notification as JSON; overrides everything else. Push only."""
     @_builtins.property
     def context(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Told to receipts."""
@@ -594,10 +650,11 @@ class EndpointSendConfiguration(_message.Message):
         title_override: _builtins.str = ...,
         context: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         substitutions: _abc.Mapping[_builtins.str, _channel_pb2.StringList] | None = ...,
+        raw_content: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_override", b"body_override", "context", b"context", "substitutions", b"substitutions", "title_override", b"title_override"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_override", b"body_override", "context", b"context", "raw_content", b"raw_content", "substitutions", b"substitutions", "title_override", b"title_override"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

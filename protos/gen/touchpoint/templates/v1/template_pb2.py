@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from touchpoint.common.v1 import channel_pb2 as touchpoint_dot_common_dot_v1_dot_channel__pb2
+from touchpoint.common.v1 import in_app_pb2 as touchpoint_dot_common_dot_v1_dot_in__app__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&touchpoint/templates/v1/template.proto\x12\x17touchpoint.templates.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"touchpoint/common/v1/channel.proto\"\xa4\x05\n\x08Template\x12\x15\n\rtemplate_name\x18\x01 \x01(\t\x12<\n\rtemplate_type\x18\x02 \x01(\x0e\x32%.touchpoint.templates.v1.TemplateType\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\x08\x12\x1c\n\x14template_description\x18\x05 \x01(\t\x12Z\n\x15\x64\x65\x66\x61ult_substitutions\x18\x06 \x03(\x0b\x32;.touchpoint.templates.v1.Template.DefaultSubstitutionsEntry\x12>\n\x05\x65mail\x18\x07 \x01(\x0b\x32-.touchpoint.templates.v1.EmailTemplateContentH\x00\x12:\n\x03sms\x18\x08 \x01(\x0b\x32+.touchpoint.templates.v1.SmsTemplateContentH\x00\x12\x39\n\x04tags\x18\t \x03(\x0b\x32+.touchpoint.templates.v1.Template.TagsEntry\x12\x31\n\rcreation_date\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12last_modified_date\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tvariables\x18\x0c \x03(\t\x1a;\n\x19\x44\x65\x66\x61ultSubstitutionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07\x63ontent\"\x83\x01\n\x14\x45mailTemplateContent\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x11\n\thtml_part\x18\x02 \x01(\t\x12\x11\n\ttext_part\x18\x03 \x01(\t\x12\x34\n\x07headers\x18\x04 \x03(\x0b\x32#.touchpoint.common.v1.MessageHeader\"\"\n\x12SmsTemplateContent\x12\x0c\n\x04\x62ody\x18\x01 \x01(\t*\xa7\x01\n\x0cTemplateType\x12\x1d\n\x19TEMPLATE_TYPE_UNSPECIFIED\x10\x00\x12\x17\n\x13TEMPLATE_TYPE_EMAIL\x10\x01\x12\x15\n\x11TEMPLATE_TYPE_SMS\x10\x02\x12\x16\n\x12TEMPLATE_TYPE_PUSH\x10\x03\x12\x17\n\x13TEMPLATE_TYPE_VOICE\x10\x04\x12\x17\n\x13TEMPLATE_TYPE_INAPP\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&touchpoint/templates/v1/template.proto\x12\x17touchpoint.templates.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"touchpoint/common/v1/channel.proto\x1a!touchpoint/common/v1/in_app.proto\"\xd8\x06\n\x08Template\x12\x15\n\rtemplate_name\x18\x01 \x01(\t\x12<\n\rtemplate_type\x18\x02 \x01(\x0e\x32%.touchpoint.templates.v1.TemplateType\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\x08\x12\x1c\n\x14template_description\x18\x05 \x01(\t\x12Z\n\x15\x64\x65\x66\x61ult_substitutions\x18\x06 \x03(\x0b\x32;.touchpoint.templates.v1.Template.DefaultSubstitutionsEntry\x12>\n\x05\x65mail\x18\x07 \x01(\x0b\x32-.touchpoint.templates.v1.EmailTemplateContentH\x00\x12:\n\x03sms\x18\x08 \x01(\x0b\x32+.touchpoint.templates.v1.SmsTemplateContentH\x00\x12<\n\x04push\x18\r \x01(\x0b\x32,.touchpoint.templates.v1.PushTemplateContentH\x00\x12>\n\x05voice\x18\x0e \x01(\x0b\x32-.touchpoint.templates.v1.VoiceTemplateContentH\x00\x12\x34\n\x06in_app\x18\x0f \x01(\x0b\x32\".touchpoint.common.v1.InAppMessageH\x00\x12\x39\n\x04tags\x18\t \x03(\x0b\x32+.touchpoint.templates.v1.Template.TagsEntry\x12\x31\n\rcreation_date\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\x12last_modified_date\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tvariables\x18\x0c \x03(\t\x1a;\n\x19\x44\x65\x66\x61ultSubstitutionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07\x63ontent\"\x83\x01\n\x14\x45mailTemplateContent\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x11\n\thtml_part\x18\x02 \x01(\t\x12\x11\n\ttext_part\x18\x03 \x01(\t\x12\x34\n\x07headers\x18\x04 \x03(\x0b\x32#.touchpoint.common.v1.MessageHeader\"\"\n\x12SmsTemplateContent\x12\x0c\n\x04\x62ody\x18\x01 \x01(\t\"\xc0\x02\n\x13PushTemplateContent\x12=\n\x07\x64\x65\x66\x61ult\x18\x01 \x01(\x0b\x32,.touchpoint.templates.v1.DefaultPushTemplate\x12\x37\n\x04\x61pns\x18\x02 \x01(\x0b\x32).touchpoint.templates.v1.ApnsPushTemplate\x12\x39\n\x03gcm\x18\x03 \x01(\x0b\x32,.touchpoint.templates.v1.AndroidPushTemplate\x12\x39\n\x03\x61\x64m\x18\x04 \x01(\x0b\x32,.touchpoint.templates.v1.AndroidPushTemplate\x12;\n\x05\x62\x61idu\x18\x05 \x01(\x0b\x32,.touchpoint.templates.v1.AndroidPushTemplate\"\x80\x01\n\x13\x44\x65\x66\x61ultPushTemplate\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\t\x12\x30\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32 .touchpoint.common.v1.PushAction\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\r\n\x05sound\x18\x05 \x01(\t\"\xa5\x01\n\x10\x41pnsPushTemplate\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\t\x12\x30\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32 .touchpoint.common.v1.PushAction\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\r\n\x05sound\x18\x05 \x01(\t\x12\x11\n\tmedia_url\x18\x06 \x01(\t\x12\x13\n\x0braw_content\x18\x07 \x01(\t\"\xde\x01\n\x13\x41ndroidPushTemplate\x12\r\n\x05title\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\t\x12\x30\n\x06\x61\x63tion\x18\x03 \x01(\x0e\x32 .touchpoint.common.v1.PushAction\x12\x0b\n\x03url\x18\x04 \x01(\t\x12\r\n\x05sound\x18\x05 \x01(\t\x12\x16\n\x0eimage_icon_url\x18\x06 \x01(\t\x12\x11\n\timage_url\x18\x07 \x01(\t\x12\x1c\n\x14small_image_icon_url\x18\x08 \x01(\t\x12\x13\n\x0braw_content\x18\t \x01(\t\"M\n\x14VoiceTemplateContent\x12\x0c\n\x04\x62ody\x18\x01 \x01(\t\x12\x15\n\rlanguage_code\x18\x02 \x01(\t\x12\x10\n\x08voice_id\x18\x03 \x01(\t*\xa7\x01\n\x0cTemplateType\x12\x1d\n\x19TEMPLATE_TYPE_UNSPECIFIED\x10\x00\x12\x17\n\x13TEMPLATE_TYPE_EMAIL\x10\x01\x12\x15\n\x11TEMPLATE_TYPE_SMS\x10\x02\x12\x16\n\x12TEMPLATE_TYPE_PUSH\x10\x03\x12\x17\n\x13TEMPLATE_TYPE_VOICE\x10\x04\x12\x17\n\x13TEMPLATE_TYPE_INAPP\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,16 +38,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TEMPLATE_DEFAULTSUBSTITUTIONSENTRY']._serialized_options = b'8\001'
   _globals['_TEMPLATE_TAGSENTRY']._loaded_options = None
   _globals['_TEMPLATE_TAGSENTRY']._serialized_options = b'8\001'
-  _globals['_TEMPLATETYPE']._serialized_start=986
-  _globals['_TEMPLATETYPE']._serialized_end=1153
-  _globals['_TEMPLATE']._serialized_start=137
-  _globals['_TEMPLATE']._serialized_end=813
-  _globals['_TEMPLATE_DEFAULTSUBSTITUTIONSENTRY']._serialized_start=698
-  _globals['_TEMPLATE_DEFAULTSUBSTITUTIONSENTRY']._serialized_end=757
-  _globals['_TEMPLATE_TAGSENTRY']._serialized_start=759
-  _globals['_TEMPLATE_TAGSENTRY']._serialized_end=802
-  _globals['_EMAILTEMPLATECONTENT']._serialized_start=816
-  _globals['_EMAILTEMPLATECONTENT']._serialized_end=947
-  _globals['_SMSTEMPLATECONTENT']._serialized_start=949
-  _globals['_SMSTEMPLATECONTENT']._serialized_end=983
+  _globals['_TEMPLATETYPE']._serialized_start=2127
+  _globals['_TEMPLATETYPE']._serialized_end=2294
+  _globals['_TEMPLATE']._serialized_start=172
+  _globals['_TEMPLATE']._serialized_end=1028
+  _globals['_TEMPLATE_DEFAULTSUBSTITUTIONSENTRY']._serialized_start=913
+  _globals['_TEMPLATE_DEFAULTSUBSTITUTIONSENTRY']._serialized_end=972
+  _globals['_TEMPLATE_TAGSENTRY']._serialized_start=974
+  _globals['_TEMPLATE_TAGSENTRY']._serialized_end=1017
+  _globals['_EMAILTEMPLATECONTENT']._serialized_start=1031
+  _globals['_EMAILTEMPLATECONTENT']._serialized_end=1162
+  _globals['_SMSTEMPLATECONTENT']._serialized_start=1164
+  _globals['_SMSTEMPLATECONTENT']._serialized_end=1198
+  _globals['_PUSHTEMPLATECONTENT']._serialized_start=1201
+  _globals['_PUSHTEMPLATECONTENT']._serialized_end=1521
+  _globals['_DEFAULTPUSHTEMPLATE']._serialized_start=1524
+  _globals['_DEFAULTPUSHTEMPLATE']._serialized_end=1652
+  _globals['_APNSPUSHTEMPLATE']._serialized_start=1655
+  _globals['_APNSPUSHTEMPLATE']._serialized_end=1820
+  _globals['_ANDROIDPUSHTEMPLATE']._serialized_start=1823
+  _globals['_ANDROIDPUSHTEMPLATE']._serialized_end=2045
+  _globals['_VOICETEMPLATECONTENT']._serialized_start=2047
+  _globals['_VOICETEMPLATECONTENT']._serialized_end=2124
 # @@protoc_insertion_point(module_scope)

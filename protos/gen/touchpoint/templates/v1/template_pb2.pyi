@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from touchpoint.common.v1 import channel_pb2 as _channel_pb2
+from touchpoint.common.v1 import in_app_pb2 as _in_app_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -111,6 +112,9 @@ class Template(_message.Message):
     DEFAULT_SUBSTITUTIONS_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
     SMS_FIELD_NUMBER: _builtins.int
+    PUSH_FIELD_NUMBER: _builtins.int
+    VOICE_FIELD_NUMBER: _builtins.int
+    IN_APP_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
     CREATION_DATE_FIELD_NUMBER: _builtins.int
     LAST_MODIFIED_DATE_FIELD_NUMBER: _builtins.int
@@ -136,6 +140,18 @@ class Template(_message.Message):
     @_builtins.property
     def sms(self) -> Global___SmsTemplateContent:
         """Of a text message."""
+
+    @_builtins.property
+    def push(self) -> Global___PushTemplateContent:
+        """Of a push notification."""
+
+    @_builtins.property
+    def voice(self) -> Global___VoiceTemplateContent:
+        """Of a voice call."""
+
+    @_builtins.property
+    def in_app(self) -> _in_app_pb2.InAppMessage:
+        """Of an in-app message. It has no variables."""
 
     @_builtins.property
     def tags(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -164,16 +180,19 @@ class Template(_message.Message):
         default_substitutions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         email: Global___EmailTemplateContent | None = ...,
         sms: Global___SmsTemplateContent | None = ...,
+        push: Global___PushTemplateContent | None = ...,
+        voice: Global___VoiceTemplateContent | None = ...,
+        in_app: _in_app_pb2.InAppMessage | None = ...,
         tags: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         creation_date: _timestamp_pb2.Timestamp | None = ...,
         last_modified_date: _timestamp_pb2.Timestamp | None = ...,
         variables: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "creation_date", b"creation_date", "email", b"email", "last_modified_date", b"last_modified_date", "sms", b"sms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "creation_date", b"creation_date", "email", b"email", "in_app", b"in_app", "last_modified_date", b"last_modified_date", "push", b"push", "sms", b"sms", "voice", b"voice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "content", b"content", "creation_date", b"creation_date", "default_substitutions", b"default_substitutions", "email", b"email", "last_modified_date", b"last_modified_date", "sms", b"sms", "tags", b"tags", "template_description", b"template_description", "template_name", b"template_name", "template_type", b"template_type", "variables", b"variables", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "content", b"content", "creation_date", b"creation_date", "default_substitutions", b"default_substitutions", "email", b"email", "in_app", b"in_app", "last_modified_date", b"last_modified_date", "push", b"push", "sms", b"sms", "tags", b"tags", "template_description", b"template_description", "template_name", b"template_name", "template_type", b"template_type", "variables", b"variables", "version", b"version", "voice", b"voice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["email", "sms"]  # noqa: Y015
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["email", "sms", "push", "voice", "in_app"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 
@@ -236,3 +255,219 @@ class SmsTemplateContent(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SmsTemplateContent: _TypeAlias = SmsTemplateContent  # noqa: Y015
+
+@_typing.final
+class PushTemplateContent(_message.Message):
+    """What a push template says. A part for a service overrides the default for that service, whole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEFAULT_FIELD_NUMBER: _builtins.int
+    APNS_FIELD_NUMBER: _builtins.int
+    GCM_FIELD_NUMBER: _builtins.int
+    ADM_FIELD_NUMBER: _builtins.int
+    BAIDU_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def default(self) -> Global___DefaultPushTemplate:
+        """For services without a part of their own."""
+
+    @_builtins.property
+    def apns(self) -> Global___ApnsPushTemplate:
+        """For Apple devices."""
+
+    @_builtins.property
+    def gcm(self) -> Global___AndroidPushTemplate:
+        """For Firebase."""
+
+    @_builtins.property
+    def adm(self) -> Global___AndroidPushTemplate:
+        """For Amazon devices."""
+
+    @_builtins.property
+    def baidu(self) -> Global___AndroidPushTemplate:
+        """For Baidu."""
+
+    def __init__(
+        self,
+        *,
+        default: Global___DefaultPushTemplate | None = ...,
+        apns: Global___ApnsPushTemplate | None = ...,
+        gcm: Global___AndroidPushTemplate | None = ...,
+        adm: Global___AndroidPushTemplate | None = ...,
+        baidu: Global___AndroidPushTemplate | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adm", b"adm", "apns", b"apns", "baidu", b"baidu", "default", b"default", "gcm", b"gcm"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adm", b"adm", "apns", b"apns", "baidu", b"baidu", "default", b"default", "gcm", b"gcm"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PushTemplateContent: _TypeAlias = PushTemplateContent  # noqa: Y015
+
+@_typing.final
+class DefaultPushTemplate(_message.Message):
+    """A notification for any service. Handlebars in title, body and URL."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    SOUND_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    """Title."""
+    body: _builtins.str
+    """Body."""
+    action: _channel_pb2.PushAction.ValueType
+    """What a tap does."""
+    url: _builtins.str
+    """Where DEEP_LINK and URL lead."""
+    sound: _builtins.str
+    """Sound to play; `default` is the device's own."""
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        body: _builtins.str = ...,
+        action: _channel_pb2.PushAction.ValueType = ...,
+        url: _builtins.str = ...,
+        sound: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "body", b"body", "sound", b"sound", "title", b"title", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DefaultPushTemplate: _TypeAlias = DefaultPushTemplate  # noqa: Y015
+
+@_typing.final
+class ApnsPushTemplate(_message.Message):
+    """A notification for Apple devices. Handlebars in its texts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    SOUND_FIELD_NUMBER: _builtins.int
+    MEDIA_URL_FIELD_NUMBER: _builtins.int
+    RAW_CONTENT_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    """Title."""
+    body: _builtins.str
+    """Body."""
+    action: _channel_pb2.PushAction.ValueType
+    """What a tap does."""
+    url: _builtins.str
+    """Where DEEP_LINK and URL lead."""
+    sound: _builtins.str
+    """Sound to play; `default` is the device's own."""
+    media_url: _builtins.str
+    """Address of a picture or film to show."""
+    raw_content: _builtins.str
+    """The payload as JSON; overrides everything else."""
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        body: _builtins.str = ...,
+        action: _channel_pb2.PushAction.ValueType = ...,
+        url: _builtins.str = ...,
+        sound: _builtins.str = ...,
+        media_url: _builtins.str = ...,
+        raw_content: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "body", b"body", "media_url", b"media_url", "raw_content", b"raw_content", "sound", b"sound", "title", b"title", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApnsPushTemplate: _TypeAlias = ApnsPushTemplate  # noqa: Y015
+
+@_typing.final
+class AndroidPushTemplate(_message.Message):
+    """A notification for Firebase, Amazon or Baidu. Handlebars in its texts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TITLE_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    SOUND_FIELD_NUMBER: _builtins.int
+    IMAGE_ICON_URL_FIELD_NUMBER: _builtins.int
+    IMAGE_URL_FIELD_NUMBER: _builtins.int
+    SMALL_IMAGE_ICON_URL_FIELD_NUMBER: _builtins.int
+    RAW_CONTENT_FIELD_NUMBER: _builtins.int
+    title: _builtins.str
+    """Title."""
+    body: _builtins.str
+    """Body."""
+    action: _channel_pb2.PushAction.ValueType
+    """What a tap does."""
+    url: _builtins.str
+    """Where DEEP_LINK and URL lead."""
+    sound: _builtins.str
+    """Sound to play; `default` is the device's own."""
+    image_icon_url: _builtins.str
+    """Address of the large icon."""
+    image_url: _builtins.str
+    """Address of a picture."""
+    small_image_icon_url: _builtins.str
+    """Address of the small icon of the status bar."""
+    raw_content: _builtins.str
+    """The payload as JSON; overrides everything else."""
+    def __init__(
+        self,
+        *,
+        title: _builtins.str = ...,
+        body: _builtins.str = ...,
+        action: _channel_pb2.PushAction.ValueType = ...,
+        url: _builtins.str = ...,
+        sound: _builtins.str = ...,
+        image_icon_url: _builtins.str = ...,
+        image_url: _builtins.str = ...,
+        small_image_icon_url: _builtins.str = ...,
+        raw_content: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "body", b"body", "image_icon_url", b"image_icon_url", "image_url", b"image_url", "raw_content", b"raw_content", "small_image_icon_url", b"small_image_icon_url", "sound", b"sound", "title", b"title", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AndroidPushTemplate: _TypeAlias = AndroidPushTemplate  # noqa: Y015
+
+@_typing.final
+class VoiceTemplateContent(_message.Message):
+    """What a voice template says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    VOICE_ID_FIELD_NUMBER: _builtins.int
+    body: _builtins.str
+    """The text, up to 10,000 characters: plain, or SSML in `<speak>`. Handlebars."""
+    language_code: _builtins.str
+    """Language, such as `en-US`."""
+    voice_id: _builtins.str
+    """Voice, such as `Joanna`."""
+    def __init__(
+        self,
+        *,
+        body: _builtins.str = ...,
+        language_code: _builtins.str = ...,
+        voice_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "language_code", b"language_code", "voice_id", b"voice_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VoiceTemplateContent: _TypeAlias = VoiceTemplateContent  # noqa: Y015

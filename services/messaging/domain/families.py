@@ -1,0 +1,21 @@
+"""Families of channels: what speaks to one kind of provider shares queues and workers."""
+
+from typing import Final
+
+APNS_TYPES: Final = ("APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX")
+PUSH_TYPES: Final = (*APNS_TYPES, "GCM", "ADM", "BAIDU")
+MEMBERS: Final = {
+    "email": ("EMAIL",),
+    "sms": ("SMS",),
+    "apns": APNS_TYPES,
+    "gcm": ("GCM",),
+    "adm": ("ADM",),
+    "baidu": ("BAIDU",),
+}
+"""Channel types by family."""
+_FAMILIES: Final = {member: name for name, members in MEMBERS.items() for member in members}
+
+
+def family(channel_type: str) -> str:
+    """The family of a channel type, which names its queues; one of its own when it has none."""
+    return _FAMILIES.get(channel_type, channel_type.lower())
