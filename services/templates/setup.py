@@ -12,7 +12,7 @@ from libs.mongo.client import open_database
 from libs.mongo.indexes import ensure_indexes
 from libs.mongo.paging import Pager
 from services.templates.config import Settings
-from services.templates.servicer import TemplatesServicer
+from services.templates.servicer.templates import TemplatesServicer
 from services.templates.store import INDEXES, TemplateStore, tags
 
 

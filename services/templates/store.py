@@ -10,7 +10,7 @@ from libs.errors import ResourceExists, ResourceNotFound, VersionConflict
 from libs.mongo.client import Database, Document
 from libs.mongo.indexes import Index, Indexes
 from libs.mongo.tags import TagStore
-from services.templates.domain import Content, Head, Template
+from services.templates.domain.template import Content, Head, Template
 
 INDEXES: Final[Indexes] = {
     "templates": [Index("by_kind", (("kind", 1), ("name", 1)))],
@@ -150,19 +150,31 @@ def _version_document(template: Template) -> Document:
         "template": key,
         "version": template.version,
         "description": template.description,
-        "parts": dict(template.content.parts),
-        "headers": [list(header) for header in template.content.headers],
         # Dotted names are values here, not paths, so they are kept as pairs.
+        "parts": [list(pair) for pair in template.content.parts.items()],
+        "headers": [list(header) for header in template.content.headers],
+        "facts": [list(pair) for pair in template.content.facts.items()],
+        "document": template.content.document,
         "default_substitutions": [list(pair) for pair in template.default_substitutions.items()],
         "last_modified_date": template.last_modified_date,
     }
+
+
+def _content(found: Document) -> Content:
+    return Content(
+        # A mapping in documents of before, pairs since.
+        dict(found["parts"]),
+        tuple((n, v) for n, v in found["headers"]),
+        dict(found.get("facts", ())),
+        bytes(found.get("document", b"")),
+    )
 
 
 def _template(found: Document, head: Head) -> Template:
     return Template(
         name=head.name,
         kind=head.kind,
-        content=Content(found["parts"], tuple((n, v) for n, v in found["headers"])),
+        content=_content(found),
         description=found["description"],
         default_substitutions=dict(found["default_substitutions"]),
         version=found["version"],

@@ -1,38 +1,52 @@
 """Rendering for previews, and the check that every part of a template is well-formed."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from touchpoint.endpoints.v1 import endpoint_pb2
 
 from libs.endpoint_values import LAYERS, endpoint_tree
 from libs.errors import InvalidFields, Violation, Violations
-from libs.handlebars import RenderError, TemplateSyntaxError, compile_template
+from libs.handlebars import (
+    RenderError,
+    TemplateSyntaxError,
+    compile_template,
+    texts_of,
+    with_texts,
+)
 from libs.handlebars import Template as Compiled
-from services.templates.domain import Content, Template
+from services.templates.domain.template import Content, Template
+
+_RAW = "raw_content"
 
 
-def compiled_parts(template: Template, found: Violations) -> dict[str, Compiled]:
-    """Every part of a template, compiled, by its path; bad syntax is noted with line and column."""
-    area = template.kind.lower()
-    texts = {f"template.{area}.{name}": text for name, text in template.content.parts.items()}
-    for number, (_, value) in enumerate(template.content.headers):
-        texts[f"template.{area}.headers[{number}].value"] = value
-    compiled = {}
-    for path, text in texts.items():
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One text that is a template: its path in the request, and whether values are escaped."""
+
+    path: str
+    text: str
+    escape: bool = False
+
+
+def compiled_parts(template: Template, found: Violations) -> list[tuple[str, Compiled]]:
+    """Every text of a template, compiled, in order; bad syntax is noted with line and column."""
+    compiled = []
+    for piece in _pieces(template):
         try:
-            compiled[path] = compile_template(text, escape=path.endswith(".html_part"))
+            compiled.append((piece.path, compile_template(piece.text, escape=piece.escape)))
         except TemplateSyntaxError as error:
-            found.add(path, str(error))
+            found.add(piece.path, str(error))
     return compiled
 
 
 def variables(template: Template) -> list[str]:
     """The variables a template reads, dotted."""
     compiled = compiled_parts(template, Violations())
-    paths = {".".join(path) for part in compiled.values() for path in part.variables}
-    return sorted(paths)
+    return sorted({".".join(path) for _, part in compiled for path in part.variables})
 
 
 def rendered(
@@ -51,19 +65,44 @@ def rendered(
     resolver = LAYERS.over(
         dict(substitutions), None, endpoint_tree(endpoint), dict(template.default_substitutions)
     )
-    texts = {}
-    for path, part in compiled.items():
+    texts = []
+    for path, part in compiled:
         try:
-            texts[path] = part.render(resolver, now=now)
+            texts.append(part.render(resolver, now=now))
         except RenderError as error:
             raise InvalidFields([Violation(path, str(error))]) from error
-    area = template.kind.lower()
-    content = Content(
-        {name: texts[f"template.{area}.{name}"] for name in template.content.parts},
-        tuple(
-            (name, texts[f"template.{area}.headers[{number}].value"])
-            for number, (name, _) in enumerate(template.content.headers)
-        ),
-    )
     missing = sorted(".".join(path) for path in resolver.missing)
-    return replace(template, content=content), missing
+    return replace(template, content=_with_texts(template.content, iter(texts))), missing
+
+
+def _pieces(template: Template) -> Iterator[Piece]:
+    area = template.kind.lower()
+    for name, text in template.content.parts.items():
+        path = f"template.{area}.{name}"
+        if name.endswith(_RAW):
+            yield from (Piece(path, one) for one in texts_of(_parsed(text)))
+        else:
+            yield Piece(path, text, escape=name == "html_part")
+    for number, (_, value) in enumerate(template.content.headers):
+        yield Piece(f"template.{area}.headers[{number}].value", value)
+
+
+def _with_texts(content: Content, texts: Iterator[str]) -> Content:
+    """The content with its texts rendered, in the order of `_pieces`."""
+    parts = {
+        name: _dumped(with_texts(_parsed(text), texts)) if name.endswith(_RAW) else next(texts)
+        for name, text in content.parts.items()
+    }
+    headers = tuple((name, next(texts)) for name, _ in content.headers)
+    return replace(content, parts=parts, headers=headers)
+
+
+def _parsed(text: str) -> Any:  # noqa: ANN401 - any JSON
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None  # noted where contents are checked
+
+
+def _dumped(document: Any) -> str:  # noqa: ANN401 - any JSON
+    return json.dumps(document, ensure_ascii=False)

@@ -111,13 +111,6 @@ async def test_every_bad_field_is_named_syntax_included(stub: Stub) -> None:
     }
 
 
-async def test_types_that_are_not_built_say_so(stub: Stub) -> None:
-    push = template_pb2.Template(template_name="p", template_type=template_pb2.TEMPLATE_TYPE_PUSH)
-    with pytest.raises(aio.AioRpcError) as caught:
-        await _create(stub, push)
-    assert refusal(caught.value).code == "UNIMPLEMENTED"
-
-
 async def test_the_preview_follows_the_order_of_values(stub: Stub) -> None:
     endpoint = endpoint_pb2.Endpoint(
         user=endpoint_pb2.User(

@@ -5,26 +5,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from libs.errors import InvalidFields, NotBuilt, StateConflict, Violation, Violations
+from libs.errors import InvalidFields, StateConflict, Violation, Violations
 from libs.labels import check_tags
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-# Limits of spec 5.1 and 6.3, in characters.
-_LONGEST_EMAIL = 600_000
-_LONGEST_SMS = 1_600
 _LONGEST_DESCRIPTION = 500
-_LONGEST_HEADER_NAME = 126
-_LONGEST_HEADER_VALUE = 870
-_MOST_HEADERS = 15
-BUILT = frozenset({"EMAIL", "SMS"})
+KINDS = frozenset({"EMAIL", "SMS", "PUSH", "VOICE", "INAPP"})
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a template says: `parts` by name (subject, html_part, text_part, body), and headers."""
+    """What a template says.
 
-    parts: Mapping[str, str]
+    `parts` are its texts by dotted name (`subject`, `apns.title`), each a Handlebars template;
+    of a `raw_content` every text in its JSON is one. `facts` are what is taken as it is, such as
+    `apns.action`. `document` is the serialized in-app message.
+    """
+
+    parts: Mapping[str, str] = field(default_factory=dict)
     headers: tuple[tuple[str, str], ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    document: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,43 +59,17 @@ class Head:
 
 def check(template: Template) -> Violations:
     """Everything wrong with a template, under the request's path."""
-    if template.kind not in BUILT and template.kind != "UNSPECIFIED":
-        raise NotBuilt(f"the template type {template.kind}")
     found = Violations()
     fine = _NAME.fullmatch(template.name)
     found.check(fine, "template.template_name", "a letter or digit, then to 127 of A-Z a-z 0-9 _ -")
-    found.check(template.kind in BUILT, "template.template_type", "is required")
+    found.check(template.kind in KINDS, "template.template_type", "is required")
     fine_length = len(template.description) <= _LONGEST_DESCRIPTION
     found.check(fine_length, "template.template_description", "no more than 500 characters")
-    _check_content(found, template)
     check_tags(found, "template.tags", template.tags)
+    if template.kind == "INAPP":
+        none = not template.default_substitutions
+        found.check(none, "template.default_substitutions", "an in-app message has no variables")
     return found
-
-
-def _check_content(found: Violations, template: Template) -> None:
-    parts = template.content.parts
-    if template.kind == "SMS":
-        found.check(parts.get("body"), "template.sms.body", "is required")
-        fine = len(parts.get("body", "")) <= _LONGEST_SMS
-        found.check(fine, "template.sms.body", "no more than 1,600 characters")
-    if template.kind == "EMAIL":
-        found.check(parts.get("subject"), "template.email.subject", "is required")
-        some = parts.get("html_part") or parts.get("text_part")
-        found.check(some, "template.email.html_part", "needs html_part or text_part")
-        fine = sum(map(len, parts.values())) <= _LONGEST_EMAIL
-        found.check(fine, "template.email.html_part", "no more than 600,000 characters in all")
-        _check_headers(found, template.content.headers)
-
-
-def _check_headers(found: Violations, headers: tuple[tuple[str, str], ...]) -> None:
-    found.check(len(headers) <= _MOST_HEADERS, "template.email.headers", "no more than 15")
-    for number, (name, value) in enumerate(headers):
-        path = f"template.email.headers[{number}]"
-        named = 1 <= len(name) <= _LONGEST_HEADER_NAME and name.isascii() and ":" not in name
-        found.check(named, f"{path}.name", "1 to 126 ASCII characters without a colon")
-        one_line = "\r" not in value and "\n" not in value
-        fine = len(value) <= _LONGEST_HEADER_VALUE and one_line
-        found.check(fine, f"{path}.value", "one line of up to 870 characters")
 
 
 def first_version(template: Template, now: datetime) -> tuple[Head, Template]:

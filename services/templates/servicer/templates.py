@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from touchpoint.common.v1 import channel_pb2
 from touchpoint.templates.v1 import template_pb2
 from touchpoint.templates.v1 import templates_service_pb2 as pb
 from touchpoint.templates.v1 import templates_service_pb2_grpc as rpc
@@ -11,10 +10,12 @@ from libs.clock import Clock
 from libs.errors import InvalidFields, QuotaExceeded, Violation
 from libs.mongo.paging import Pager, page_size
 from libs.smpp.gsm import count_parts
-from libs.timestamps import to_timestamp
-from services.templates import domain, usecases
+from services.templates import usecases
 from services.templates.config import Settings
-from services.templates.domain import Content, Template
+from services.templates.domain import template as domain
+from services.templates.domain.contents import check_content
+from services.templates.domain.template import Template
+from services.templates.servicer.mapping import check_document, from_proto, kind_of, to_proto
 from services.templates.store import TemplateStore
 
 Call = Any  # grpc.aio's context; nothing here needs it
@@ -35,35 +36,35 @@ class TemplatesServicer(rpc.TemplatesServiceServicer):
     async def CreateTemplate(
         self, request: pb.CreateTemplateRequest, _: Call
     ) -> pb.CreateTemplateResponse:
-        template = _checked(_from_proto(request.template))
+        template = _checked(request.template)
         if await self._store.count() >= self._most_templates:
             raise QuotaExceeded("templates", self._most_templates)
         head, first = domain.first_version(template, self._clock.now())
         await self._store.add(head, first)
-        return pb.CreateTemplateResponse(template=_to_proto(first))
+        return pb.CreateTemplateResponse(template=to_proto(first))
 
     async def GetTemplate(self, request: pb.GetTemplateRequest, _: Call) -> pb.GetTemplateResponse:
-        return pb.GetTemplateResponse(template=_to_proto(await self._get(request)))
+        return pb.GetTemplateResponse(template=to_proto(await self._get(request)))
 
     async def ListTemplates(
         self, request: pb.ListTemplatesRequest, _: Call
     ) -> pb.ListTemplatesResponse:
         size = page_size(request.page_size)
-        kind = _kind(request.template_type) if request.template_type else ""
+        kind = kind_of(request.template_type) if request.template_type else ""
         query = ["templates", kind, request.prefix]
         after = self._pager.last(query, request.page_token)
         found = await self._store.page(kind, request.prefix, after, size + 1)
         page = found[:size]
         last = (page[-1].name, page[-1].kind) if len(found) > size else None
         return pb.ListTemplatesResponse(
-            templates=[_to_proto(template) for template in page],
+            templates=[to_proto(template) for template in page],
             next_page_token=self._pager.token(query, last),
         )
 
     async def UpdateTemplate(
         self, request: pb.UpdateTemplateRequest, _: Call
     ) -> pb.UpdateTemplateResponse:
-        template = _checked(_from_proto(request.template))
+        template = _checked(request.template)
         head = await self._store.head(template.kind, template.name)
         if request.create_new_version and head.latest >= self._most_versions:
             raise QuotaExceeded("versions of a template", self._most_versions)
@@ -75,12 +76,12 @@ class TemplatesServicer(rpc.TemplatesServiceServicer):
             version=request.version,
         )
         await self._store.save(after, written)
-        return pb.UpdateTemplateResponse(template=_to_proto(written))
+        return pb.UpdateTemplateResponse(template=to_proto(written))
 
     async def DeleteTemplate(
         self, request: pb.DeleteTemplateRequest, _: Call
     ) -> pb.DeleteTemplateResponse:
-        head = await self._store.head(_kind(request.template_type), request.template_name)
+        head = await self._store.head(kind_of(request.template_type), request.template_name)
         if request.version:
             domain.check_deletable(head, request.version)
             await self._store.delete_version(head, request.version)
@@ -92,7 +93,7 @@ class TemplatesServicer(rpc.TemplatesServiceServicer):
         self, request: pb.ListTemplateVersionsRequest, _: Call
     ) -> pb.ListTemplateVersionsResponse:
         size = page_size(request.page_size)
-        kind = _kind(request.template_type)
+        kind = kind_of(request.template_type)
         head = await self._store.head(kind, request.template_name)
         query = ["versions", kind, request.template_name]
         after = self._pager.last(query, request.page_token)
@@ -101,19 +102,19 @@ class TemplatesServicer(rpc.TemplatesServiceServicer):
         page = found[:size]
         last = (page[-1].version,) if len(found) > size else None
         return pb.ListTemplateVersionsResponse(
-            templates=[_to_proto(template) for template in page],
+            templates=[to_proto(template) for template in page],
             next_page_token=self._pager.token(query, last),
         )
 
     async def UpdateTemplateActiveVersion(
         self, request: pb.UpdateTemplateActiveVersionRequest, _: Call
     ) -> pb.UpdateTemplateActiveVersionResponse:
-        head = await self._store.head(_kind(request.template_type), request.template_name)
+        head = await self._store.head(kind_of(request.template_type), request.template_name)
         after = domain.activated(head, request.version)
         await self._store.version(after, after.active)  # a deleted version cannot become active
         saved = await self._store.save(after, None)
         template = await self._store.version(saved, saved.active)
-        return pb.UpdateTemplateActiveVersionResponse(template=_to_proto(template))
+        return pb.UpdateTemplateActiveVersionResponse(template=to_proto(template))
 
     async def PreviewTemplate(
         self, request: pb.PreviewTemplateRequest, _: Call
@@ -121,8 +122,7 @@ class TemplatesServicer(rpc.TemplatesServiceServicer):
         if request.WhichOneof("source") is None:
             raise InvalidFields([Violation("source", "stored or template is required")])
         if request.HasField("template"):
-            template = _from_proto(request.template)
-            domain.check(template).raise_if_any()
+            template = _checked(request.template)
         else:
             template = await self._get(request.stored)
         shown, missing = usecases.rendered(
@@ -130,76 +130,21 @@ class TemplatesServicer(rpc.TemplatesServiceServicer):
         )
         body = shown.content.parts.get("body", "")
         return pb.PreviewTemplateResponse(
-            rendered=_to_proto(shown),
+            rendered=to_proto(shown),
             missing_variables=missing,
             sms_part_count=count_parts(body).parts if template.kind == "SMS" else 0,
         )
 
     async def _get(self, request: pb.GetTemplateRequest) -> Template:
-        head = await self._store.head(_kind(request.template_type), request.template_name)
+        head = await self._store.head(kind_of(request.template_type), request.template_name)
         return await self._store.version(head, request.version)
 
 
-def _checked(template: Template) -> Template:
+def _checked(given: template_pb2.Template) -> Template:
+    template = from_proto(given)
     found = domain.check(template)
+    check_content(found, template)
+    check_document(found, given)
     usecases.compiled_parts(template, found)
     found.raise_if_any()
     return template
-
-
-def _kind(given: template_pb2.TemplateType.ValueType) -> str:
-    return template_pb2.TemplateType.Name(given).removeprefix("TEMPLATE_TYPE_")
-
-
-def _from_proto(given: template_pb2.Template) -> Template:
-    if given.template_type == template_pb2.TEMPLATE_TYPE_SMS:
-        content = Content({"body": given.sms.body})
-    else:
-        email = given.email
-        content = Content(
-            {
-                "subject": email.subject,
-                "html_part": email.html_part,
-                "text_part": email.text_part,
-            },
-            tuple((header.name, header.value) for header in email.headers),
-        )
-    return Template(
-        name=given.template_name,
-        kind=_kind(given.template_type),
-        content=content,
-        description=given.template_description,
-        default_substitutions=dict(given.default_substitutions),
-        tags=dict(given.tags),
-    )
-
-
-def _to_proto(template: Template) -> template_pb2.Template:
-    encoded = template_pb2.Template(
-        template_name=template.name,
-        template_type=template_pb2.TemplateType.Value(f"TEMPLATE_TYPE_{template.kind}"),
-        version=template.version,
-        active=template.active,
-        template_description=template.description,
-        default_substitutions=template.default_substitutions,
-        tags=template.tags,
-        creation_date=to_timestamp(template.creation_date),
-        last_modified_date=to_timestamp(template.last_modified_date),
-        variables=usecases.variables(template),
-    )
-    parts = template.content.parts
-    if template.kind == "SMS":
-        encoded.sms.CopyFrom(template_pb2.SmsTemplateContent(body=parts["body"]))
-    else:
-        encoded.email.CopyFrom(
-            template_pb2.EmailTemplateContent(
-                subject=parts["subject"],
-                html_part=parts["html_part"],
-                text_part=parts["text_part"],
-                headers=[
-                    channel_pb2.MessageHeader(name=name, value=value)
-                    for name, value in template.content.headers
-                ],
-            )
-        )
-    return encoded
