@@ -57,7 +57,7 @@ class DirectSends:
         )
         for one, result in zip(found, results, strict=True):
             if one.group == "addresses":
-                answer.result[one.key].CopyFrom(_message_result(result))
+                answer.result[one.key].CopyFrom(message_result(result))
             else:
                 answer.endpoint_result[one.key].CopyFrom(_endpoint_result(result))
         return answer
@@ -234,7 +234,8 @@ def _to_endpoint(
     return Addressed(target, recipient, group, key)
 
 
-def _message_result(result: Result) -> pb.MessageResult:
+def message_result(result: Result) -> pb.MessageResult:
+    """What became of one address, as it is told."""
     return pb.MessageResult(
         delivery_status=pb.DeliveryStatus.Value(f"DELIVERY_STATUS_{result.status}"),
         status_code=result.status_code,

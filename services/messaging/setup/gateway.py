@@ -8,6 +8,7 @@ from touchpoint.messaging.v1 import (
     channels_service_pb2_grpc,
     dispatch_service_pb2_grpc,
     messaging_service_pb2_grpc,
+    otp_service_pb2_grpc,
 )
 
 from libs.bus.consumer import Consumer
@@ -34,12 +35,14 @@ from services.messaging.clients.outbox import Outbox
 from services.messaging.clients.peers import Peers
 from services.messaging.config import Settings
 from services.messaging.consumer.deletions import DeletionConsumer
+from services.messaging.domain.otp import OtpHasher
 from services.messaging.migrations import MIGRATIONS
 from services.messaging.scheduler import clocks
 from services.messaging.servicer.channels import ChannelsServicer
 from services.messaging.servicer.direct import DirectSends
 from services.messaging.servicer.dispatch import DispatchServicer
 from services.messaging.servicer.messaging import MessagingServicer
+from services.messaging.servicer.otp import OtpServicer
 from services.messaging.setup.provider import own_account
 from services.messaging.store.batches import BatchStore
 from services.messaging.store.channels import ChannelStore
@@ -48,12 +51,14 @@ from services.messaging.store.dispatches import DispatchStore
 from services.messaging.store.erasure import ErasureStore
 from services.messaging.store.ledger import LedgerStore
 from services.messaging.store.limits import LimitStore
+from services.messaging.store.otp import OtpStore
 from services.messaging.store.requests import RequestStore
 from services.messaging.store.schema import prepare
 from services.messaging.store.suppressions import SuppressionStore
 from services.messaging.usecases.direct import DirectSender, Lists
 from services.messaging.usecases.dispatching import Dispatching, Stores
 from services.messaging.usecases.feeding import Feeding
+from services.messaging.usecases.otp import OneTimePasswords
 from services.messaging.usecases.pacing import Pacer
 from services.messaging.usecases.refusals import Refusals
 from services.messaging.usecases.resolving import Resolution
@@ -107,6 +112,8 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
     pacer = Pacer(LimitStore(database))
     lists = Lists(suppressions, channels)
     sender = DirectSender(submission, contents, lists, pacer, clock, own)
+    hasher = OtpHasher(settings.master_key.get_secret_value())
+    passwords = OneTimePasswords(OtpStore(database), sender, hasher, clock)
     requests = RequestStore(database)
     delivers = settings.email_delivered_on_acceptance
     resolution = Resolution(ledger, ways.events, delivers=delivers)
@@ -117,6 +124,7 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
     return Parts(
         (
             _service("Messaging", messaging_service_pb2_grpc, messaging),
+            _service("Otp", otp_service_pb2_grpc, OtpServicer(passwords)),
             _service(
                 "Dispatch",
                 dispatch_service_pb2_grpc,

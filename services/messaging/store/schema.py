@@ -11,6 +11,7 @@ from services.messaging.store import (
     dispatches,
     ledger,
     limits,
+    otp,
     requests,
     suppressions,
 )
@@ -23,6 +24,7 @@ INDEXES: Final[Indexes] = {
     **channels.INDEXES,
     **suppressions.INDEXES,
     **requests.INDEXES,
+    **otp.INDEXES,
 }
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from libs.clock import Clock
@@ -57,6 +57,7 @@ class DirectCall:
     context: Mapping[str, str]
     trace_id: str
     validate_only: bool
+    lifetime: timedelta = DIRECT_LIFETIME
 
     def content_of(self, channel_type: str) -> Content:
         return self.contents.get(channel_type) or self.silent[channel_type]
@@ -167,7 +168,7 @@ class DirectSender:
         channels = sorted({targets[place].channel_type for place in places})
         frames = {channel: _frame(call, channel, now) for channel in channels}
         bodies = {frames[c].content_id: call.content_of(c).body for c in channels}
-        await self._contents.keep(call.app_id, bodies, now + DIRECT_LIFETIME + CONTENT_KEPT)
+        await self._contents.keep(call.app_id, bodies, now + call.lifetime + CONTENT_KEPT)
         cuts = Cuts()
         for channel, frame in frames.items():
             here = [recipients[p] for p in places if targets[p].channel_type == channel]
@@ -184,7 +185,7 @@ def _frame(call: DirectCall, channel_type: str, now: datetime) -> Frame:
         content.message_type,
         content_id(call.app_id, content.body),
         "",
-        now + DIRECT_LIFETIME,
+        now + call.lifetime,
         context=dict(call.context),
         trace_id=call.trace_id,
     )

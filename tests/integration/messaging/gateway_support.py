@@ -17,6 +17,7 @@ from touchpoint.messaging.v1 import (
     dispatch_service_pb2_grpc,
     message_pb2,
     messaging_service_pb2_grpc,
+    otp_service_pb2_grpc,
 )
 
 from libs.bus.topology import CHANNELS, EVENTS, LANES, message_queue
@@ -45,6 +46,11 @@ class Gateway:
     channels: Any
     database: Database
     amqp_url: str
+    grpc_channel: aio.Channel
+
+    @property
+    def otp(self) -> Any:
+        return otp_service_pb2_grpc.OtpServiceStub(self.grpc_channel)
 
     @property
     def ledger(self) -> LedgerStore:
@@ -120,6 +126,7 @@ async def running_gateway(
                 channels_service_pb2_grpc.ChannelsServiceStub(channel),
                 client.get_database(f"{prefix}messaging"),
                 amqp_url,
+                channel,
             )
             await gateway.published()  # what an earlier module left in the shared broker
             yield gateway
