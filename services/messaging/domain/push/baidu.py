@@ -15,6 +15,7 @@ from services.messaging.domain.push.payload import (
 
 _MESSAGE, _NOTIFICATION = "0", "1"
 _OPEN_URL, _OPEN_APP = 1, 2
+_SHOWN = frozenset({"pinpoint.notification.title", "pinpoint.notification.body"})
 
 
 def payload(one: Notification, token: str) -> Payload:
@@ -38,7 +39,9 @@ def _made(one: Notification) -> Json:
     data = data_of(one)
     if one.silent_push:
         return dict(data)
-    made: Json = {"title": one.title, "description": one.body, "custom_content": data}
+    # Title and body once: every byte counts.
+    own = {name: value for name, value in data.items() if name not in _SHOWN}
+    made: Json = {"title": one.title, "description": one.body, "custom_content": own}
     if one.action == "URL":
         return {**made, "open_type": _OPEN_URL, "url": one.url}
     return {**made, "open_type": _OPEN_APP}
