@@ -178,6 +178,7 @@ def _gateway(messaging: Running, stack: AsyncExitStack, settings: Settings) -> G
         channels_service_pb2_grpc.ChannelsServiceStub(messaging.channel),
         client.get_database(f"{settings.database_prefix}messaging"),
         settings.amqp_url.get_secret_value(),
+        messaging.channel,
     )
 
 
