@@ -9,6 +9,7 @@ from libs.chassis.logging import get_logger
 from services.messaging.domain.batches import PROMOTIONAL, TRANSACTIONAL
 from services.messaging.domain.families import MEMBERS
 from services.messaging.usecases.feeding import Feeding
+from services.messaging.usecases.holding import Holding
 
 Background = Callable[[asyncio.Event], Awaitable[None]]
 _LANES: Final = [
@@ -20,7 +21,7 @@ _LANES: Final = [
 AWAY_SECONDS: Final = 1.0
 
 
-def clocks(feeding: Feeding, tick_seconds: float) -> Sequence[Background]:
+def clocks(feeding: Feeding, holding: Holding, tick_seconds: float) -> Sequence[Background]:
     """The loops to run; a quick one ticks every `tick_seconds`, a slow one five times as seldom."""
 
     async def sweep() -> int:
@@ -29,6 +30,7 @@ def clocks(feeding: Feeding, tick_seconds: float) -> Sequence[Background]:
     return (
         _every(tick_seconds, feeding.feed_due, "due"),
         _every(tick_seconds, feeding.settle, "settle"),
+        _every(tick_seconds, holding.settle, "holds"),
         _every(tick_seconds, feeding.publish_left, "publish"),
         _every(tick_seconds * 5, feeding.expire, "expire"),
         _every(tick_seconds * 5, sweep, "sweep"),

@@ -145,7 +145,7 @@ class BatchRun:
         if expired(self._work, self._tools.clock.now()):
             await self._close_all(State.SKIPPED, Reason.EXPIRED)
             return True
-        control = await self._tools.controls.of(self._work.dispatch_id)
+        control = await self._tools.controls.of(self._work)
         if control is Control.RELEASE:
             return False
         state, reason = _ENDS[control]
@@ -203,7 +203,7 @@ class BatchRun:
             return False
         if expired(self._work, tools.clock.now()):
             return False
-        return await tools.controls.of(self._work.dispatch_id) is Control.RELEASE
+        return await tools.controls.of(self._work) is Control.RELEASE
 
     def _rest(self) -> int:
         """How many are still to be sent."""

@@ -88,7 +88,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What decides: channels with content, why others have none, channels that may send, lists.
+    """What decides: channels with content, why others have none, channels that may send, channels
+    that an operator holds, lists.
 
     `opted_out` are endpoint ids and `suppressed` addresses with their reason by channel, all in
     lower case.
@@ -97,6 +98,7 @@ class Gates:
     contents: frozenset[str]
     away: Mapping[str, Result]
     enabled: frozenset[str]
+    held: frozenset[str]
     opted_out: frozenset[str]
     suppressed: Mapping[tuple[str, str], str]
 
@@ -177,6 +179,8 @@ def _channel_fault(target: Target, gates: Gates) -> Result | None:
         )
     if channel_type not in gates.enabled:
         return permanent(f"{target.field}.channel_type", f"the {channel_type} channel is off")
+    if channel_type in gates.held:
+        return temporary("sending is held by an operator")
     return None
 
 

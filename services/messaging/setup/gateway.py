@@ -7,6 +7,7 @@ from grpc import aio
 from touchpoint.messaging.v1 import (
     channels_service_pb2_grpc,
     dispatch_service_pb2_grpc,
+    holds_service_pb2_grpc,
     messaging_service_pb2_grpc,
     otp_service_pb2_grpc,
 )
@@ -41,6 +42,7 @@ from services.messaging.scheduler import clocks
 from services.messaging.servicer.channels import ChannelsServicer
 from services.messaging.servicer.direct import DirectSends
 from services.messaging.servicer.dispatch import DispatchServicer
+from services.messaging.servicer.holds import HoldsServicer
 from services.messaging.servicer.messaging import MessagingServicer
 from services.messaging.servicer.otp import OtpServicer
 from services.messaging.setup.provider import own_account
@@ -49,6 +51,7 @@ from services.messaging.store.channels import ChannelStore
 from services.messaging.store.contents import ContentStore
 from services.messaging.store.dispatches import DispatchStore
 from services.messaging.store.erasure import ErasureStore
+from services.messaging.store.holds import HoldStore
 from services.messaging.store.ledger import LedgerStore
 from services.messaging.store.limits import LimitStore
 from services.messaging.store.otp import OtpStore
@@ -58,6 +61,7 @@ from services.messaging.store.suppressions import SuppressionStore
 from services.messaging.usecases.direct import DirectSender, Lists
 from services.messaging.usecases.dispatching import Dispatching, Stores
 from services.messaging.usecases.feeding import Feeding
+from services.messaging.usecases.holding import Holding
 from services.messaging.usecases.otp import OneTimePasswords
 from services.messaging.usecases.pacing import Pacer
 from services.messaging.usecases.refusals import Refusals
@@ -110,7 +114,8 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
     refusals = Refusals(ways.events)
     dispatching = Dispatching(stores, submission, refusals, ways.outbox, own)
     pacer = Pacer(LimitStore(database))
-    lists = Lists(suppressions, channels)
+    holds = HoldStore(database)
+    lists = Lists(suppressions, channels, holds)
     sender = DirectSender(submission, contents, lists, pacer, clock, own)
     hasher = OtpHasher(settings.master_key.get_secret_value())
     passwords = OneTimePasswords(OtpStore(database), sender, hasher, clock)
@@ -121,10 +126,12 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
         DirectSends(sender, peers), stores, resolution, requests, pager, clock
     )
     feeding = Feeding(ledger, batches, dispatches, ways.outbox, refusals)
+    holding = Holding(holds, dispatches, ledger, feeding)
     return Parts(
         (
             _service("Messaging", messaging_service_pb2_grpc, messaging),
             _service("Otp", otp_service_pb2_grpc, OtpServicer(passwords)),
+            _service("Holds", holds_service_pb2_grpc, HoldsServicer(holds, clock)),
             _service(
                 "Dispatch",
                 dispatch_service_pb2_grpc,
@@ -136,7 +143,7 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
                 ChannelsServicer(channels, suppressions, pager, clock),
             ),
         ),
-        clocks(feeding, settings.clock_tick_seconds),
+        clocks(feeding, holding, settings.clock_tick_seconds),
     )
 
 

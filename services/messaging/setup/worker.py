@@ -39,6 +39,7 @@ from services.messaging.store.batches import BatchStore
 from services.messaging.store.channels import ChannelStore
 from services.messaging.store.contents import ContentStore
 from services.messaging.store.dispatches import DispatchStore
+from services.messaging.store.holds import HoldStore
 from services.messaging.store.ledger import LedgerStore
 from services.messaging.store.limits import LimitStore
 from services.messaging.store.providers import ProviderStore
@@ -118,7 +119,7 @@ def _worker(common: Common, name: str) -> Worker:
         common.suppressions,
         Lookout(common.suppressions),
         Contents(ContentStore(database)),
-        Controls(DispatchStore(database)),
+        Controls(DispatchStore(database), HoldStore(database)),
         {one: Providers(partial(enabled, one), common.factory.of(one)) for one in MEMBERS[name]},
         Pacer(LimitStore(database)),
         common.events,

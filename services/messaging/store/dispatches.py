@@ -50,6 +50,12 @@ class DispatchStore:
         found = self._dispatches.find({"_id": {"$in": list(dispatch_ids)}}, {"control": 1})
         return {d["_id"]: Control(d["control"]) for d in await found.to_list(None)}
 
+    async def on_hold(self, app_id: str) -> list[str]:
+        """Ids of the dispatches of an application that are held themselves."""
+        where = {"app_id": app_id, "control": Control.HOLD.value}
+        found = self._dispatches.find(where, {"_id": 1})
+        return [document["_id"] for document in await found.to_list(None)]
+
     async def of_campaign(self, app_id: str, campaign_id: str) -> list[str]:
         """Ids of the dispatches of a campaign."""
         found = self._dispatches.find({"app_id": app_id, "campaign_id": campaign_id}, {"_id": 1})

@@ -5,7 +5,15 @@ from typing import Final
 
 from libs.mongo.client import Database
 
-_BY_APPLICATION: Final = ("dispatches", "batches", "messages", "contents", "channels", "otps")
+_BY_APPLICATION: Final = (
+    "dispatches",
+    "batches",
+    "messages",
+    "contents",
+    "channels",
+    "otps",
+    "holds",
+)
 _BY_KEY: Final = ("optouts", "requests")
 """Their ids begin with the application's. The suppression list is the installation's and stays."""
 

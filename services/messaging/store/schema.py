@@ -9,6 +9,7 @@ from services.messaging.store import (
     channels,
     contents,
     dispatches,
+    holds,
     ledger,
     limits,
     otp,
@@ -25,6 +26,7 @@ INDEXES: Final[Indexes] = {
     **suppressions.INDEXES,
     **requests.INDEXES,
     **otp.INDEXES,
+    **holds.INDEXES,
 }
 
 

@@ -20,11 +20,13 @@ from services.messaging.domain.direct import (
     temporary,
 )
 from services.messaging.domain.dispatch import CONTENT_KEPT, DIRECT_LIFETIME
+from services.messaging.domain.holds import is_held
 from services.messaging.domain.ledger import MessageIds, Origin
 from services.messaging.domain.limits import LimiterUnavailable
 from services.messaging.domain.recipients import SMS
 from services.messaging.store.channels import ChannelStore
 from services.messaging.store.contents import ContentStore
+from services.messaging.store.holds import HoldStore
 from services.messaging.store.suppressions import SuppressionStore
 from services.messaging.usecases.pacing import Pacer
 from services.messaging.usecases.submission import Submission
@@ -69,6 +71,7 @@ class Lists:
 
     suppressions: SuppressionStore
     channels: ChannelStore
+    holds: HoldStore
 
 
 class DirectSender:
@@ -112,7 +115,10 @@ class DirectSender:
     async def _gates(self, call: DirectCall, targets: Sequence[Target]) -> Gates:
         channels = {target.channel_type for target in targets if target.channel_type}
         lists = self._lists
-        enabled = await lists.channels.enabled(call.app_id)
+        enabled, holds = await asyncio.gather(
+            lists.channels.enabled(call.app_id), lists.holds.of(call.app_id)
+        )
+        held = frozenset(channel for channel in channels if is_held(holds, channel))
         blocked = await asyncio.gather(
             *(
                 lists.suppressions.blocked(
@@ -130,7 +136,7 @@ class DirectSender:
             for address, reason in found.addresses.items()
         }
         opted_out = frozenset[str]().union(*(found.endpoint_ids for found in blocked))
-        return Gates(frozenset(call.contents), call.away, enabled, opted_out, suppressed)
+        return Gates(frozenset(call.contents), call.away, enabled, held, opted_out, suppressed)
 
     async def _throttled(
         self, call: DirectCall, targets: Sequence[Target], places: Sequence[int]

@@ -51,7 +51,7 @@ class Feeding:
         now = await self._ledger.now()
         if lost := await self._ledger.mark_lost(now):
             get_logger().warning("claims_lost", count=lost)
-        return await self._feed(await self._ledger.due(now, AT_ONCE), now)
+        return await self.feed(await self._ledger.due(now, AT_ONCE), now)
 
     async def publish_left(self) -> int:
         """Publish what nobody published in time; returns how many batches were looked at."""
@@ -134,14 +134,15 @@ class Feeding:
         fed = 0
         while dispatch.control is Control.RELEASE:
             held = await self._ledger.held(dispatch.dispatch_id, AT_ONCE)
-            more = await self._feed(held, now)
+            more = await self.feed(held, now)
             fed += more
             if not more:
                 break
         await self._dispatches.settled(dispatch, now)
         return fed
 
-    async def _feed(self, waiting: Mapping[str, Sequence[str]], now: datetime) -> int:
+    async def feed(self, waiting: Mapping[str, Sequence[str]], now: datetime) -> int:
+        """Put messages that wait back into the queue, by batch; returns how many."""
         if not waiting:
             return 0
         await self._batches.reopen(waiting.keys(), now)

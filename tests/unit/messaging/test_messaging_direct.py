@@ -20,7 +20,7 @@ from services.messaging.domain.direct import (
 from services.messaging.domain.recipients import EMAIL, SMS
 
 D = DeliveryStatus
-OPEN = Gates(frozenset({EMAIL, SMS}), {}, frozenset({EMAIL, SMS}), frozenset(), {})
+OPEN = Gates(frozenset({EMAIL, SMS}), {}, frozenset({EMAIL, SMS}), frozenset(), frozenset(), {})
 PHONE = "+12065550142"
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from libs.ids import new_id
 from libs.mongo.client import Database, Document
+from services.messaging.domain.holds import Scope
 from services.messaging.domain.ledger import WAITING, Reason, Row, State
 from services.messaging.store.ledger.rows import row_from_document
 
@@ -74,6 +75,25 @@ class ClockStore:
         )
         return _by_batch(await found.limit(most).to_list(None))
 
+    async def held_in(
+        self,
+        app_id: str,
+        scope: Scope,
+        others: Sequence[Scope],
+        dispatch_ids: Sequence[str],
+        most: int,
+    ) -> ByBatch:
+        """Up to `most` HELD rows of a scope, by batch, but for those of other scopes and of
+        dispatches.
+        """
+        where: Document = {"app_id": app_id, "state": State.HELD.value, **_in(scope)}
+        if others:
+            where["$nor"] = [_in(one) for one in others]
+        if dispatch_ids:
+            where["dispatch_id"] = {"$nin": list(dispatch_ids)}
+        found = self._messages.find(where, {"batch_id": 1}, hint="messages_held")
+        return _by_batch(await found.limit(most).to_list(None))
+
     async def queue_again(self, message_ids: Collection[str]) -> frozenset[str]:
         """Make RETRY, HELD and UNKNOWN rows QUEUED; returns those that this call changed."""
         token, ids = new_id(), list(message_ids)
@@ -138,6 +158,11 @@ class ClockStore:
             },
         )
         return done.modified_count
+
+
+def _in(scope: Scope) -> Document:
+    named = {"channel_type": scope.channel_type, "campaign_id": scope.campaign_id}
+    return {name: value for name, value in named.items() if value}
 
 
 def _waiting() -> Document:

@@ -37,6 +37,7 @@ INDEXES: Final[Indexes] = {
             (("provider_ids", 1),),
             partial={"provider_ids": {"$exists": True}},
         ),
+        Index("messages_held", (("app_id", 1),), partial={"state": State.HELD.value}),
         # Partial: mails are never asked for by address.
         Index(
             "messages_texted",
