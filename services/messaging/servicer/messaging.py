@@ -1,6 +1,6 @@
 """Direct sends, the ledger as people read it, and what becomes of UNKNOWN messages."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
 from grpc import aio
@@ -8,15 +8,15 @@ from touchpoint.messaging.v1 import message_pb2
 from touchpoint.messaging.v1 import messaging_service_pb2 as pb
 
 from libs.clock import Clock
-from libs.errors import InvalidFields, ResourceNotFound, Violations
+from libs.errors import ResourceNotFound, Violations
 from libs.ids import new_id
-from libs.mongo.paging import Key, Pager, page_size
 from libs.timestamps import to_timestamp
 from services.messaging.domain.ledger import Row
 from services.messaging.servicer import direct_requests
 from services.messaging.servicer.direct import DirectSends
 from services.messaging.servicer.names import CHANNELS, REASONS, STATES
-from services.messaging.store.ledger import MessageQuery, index_key
+from services.messaging.servicer.pages import LedgerPages, check_page
+from services.messaging.store.ledger import MessageQuery
 from services.messaging.store.requests import RequestStore
 from services.messaging.usecases.dispatching import Stores
 from services.messaging.usecases.resolving import Resolution
@@ -35,15 +35,14 @@ class MessagingServicer:
         stores: Stores,
         resolution: Resolution,
         requests: RequestStore,
-        pager: Pager,
+        pages: LedgerPages,
         clock: Clock,
     ) -> None:
         self._sends = sends
         self._ledger = stores.ledger
-        self._dispatches = stores.dispatches
         self._resolution = resolution
         self._requests = requests
-        self._pager = pager
+        self._pages = pages
         self._clock = clock
 
     async def SendMessages(
@@ -92,33 +91,19 @@ class MessagingServicer:
         self, request: pb.ListMessagesRequest, _: Context
     ) -> pb.ListMessagesResponse:
         _check_list(request)
-        size = page_size(request.page_size)
         query = await self._query(request)
-        bound = pb.ListMessagesRequest()
-        bound.CopyFrom(request)
-        bound.ClearField("page_token")
-        bound.ClearField("page_size")
-        bound_to = bound.SerializeToString(deterministic=True).hex()
-        after = self._pager.last(bound_to, request.page_token)
-        by_endpoint = bool(request.endpoint_id)
-        ask = self._ledger.of_endpoint if by_endpoint else self._ledger.of_dispatches
-        rows = await ask(query, after, size + 1)
-        last = rows[size - 1] if len(rows) > size else None
+        rows, token = await self._pages.page(
+            request, (request.page_size, request.page_token), query
+        )
         return pb.ListMessagesResponse(
-            messages=[message(row) for row in rows[:size]],
-            next_page_token=self._pager.token(bound_to, _page_key(last, by_endpoint=by_endpoint)),
+            messages=[message(row) for row in rows], next_page_token=token
         )
 
     async def _query(self, request: pb.ListMessagesRequest) -> MessageQuery:
-        dispatch_ids = [request.dispatch_id] if request.dispatch_id else []
-        if request.campaign_id:
-            found = await self._dispatches.of_campaign(request.application_id, request.campaign_id)
-            dispatch_ids = [one for one in found if not dispatch_ids or one in dispatch_ids]
-            # Nothing has the empty id: a campaign without dispatches has no messages.
-            dispatch_ids = dispatch_ids or [""]
+        app_id, campaign_id = request.application_id, request.campaign_id
         return MessageQuery(
             request.application_id,
-            tuple(dispatch_ids),
+            await self._pages.dispatch_ids(app_id, request.dispatch_id, campaign_id),
             request.endpoint_id,
             STATES.name(request.state),
             REASONS.name(request.reason),
@@ -140,12 +125,6 @@ class MessagingServicer:
         )
 
 
-def _page_key(last: Row | None, *, by_endpoint: bool) -> Sequence[Key] | None:
-    if last is None:
-        return None
-    return (last.create_time, last.message_id) if by_endpoint else index_key(last)
-
-
 def _check_list(request: pb.ListMessagesRequest) -> None:
     found = Violations()
     found.check(request.application_id, "application_id", "is needed")
@@ -155,10 +134,7 @@ def _check_list(request: pb.ListMessagesRequest) -> None:
     found.check(known, "state", "is not a state")
     known = not request.reason or REASONS.name(request.reason)
     found.check(known, "reason", "is not a reason")
-    try:
-        page_size(request.page_size)
-    except InvalidFields as error:
-        found.extend(error.violations)
+    check_page(found, request.page_size)
     found.raise_if_any()
 
 

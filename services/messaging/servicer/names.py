@@ -5,7 +5,12 @@ from typing import Any, Final
 
 from google.protobuf.descriptor import EnumDescriptor
 from touchpoint.common.v1 import channel_pb2
-from touchpoint.messaging.v1 import channels_service_pb2, dispatch_service_pb2, message_pb2
+from touchpoint.messaging.v1 import (
+    channels_service_pb2,
+    decisions_service_pb2,
+    dispatch_service_pb2,
+    message_pb2,
+)
 
 
 class Names:
@@ -34,3 +39,4 @@ CONTROLS: Final = Names(dispatch_service_pb2.DispatchControl.DESCRIPTOR, "DISPAT
 SUPPRESSION_REASONS: Final = Names(
     channels_service_pb2.SuppressionReason.DESCRIPTOR, "SUPPRESSION_REASON_"
 )
+DECISION_STAGES: Final = Names(decisions_service_pb2.DecisionStage.DESCRIPTOR, "DECISION_STAGE_")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from grpc import aio
 from touchpoint.messaging.v1 import (
     channels_service_pb2_grpc,
+    decisions_service_pb2_grpc,
     dispatch_service_pb2_grpc,
     holds_service_pb2_grpc,
     messaging_service_pb2_grpc,
@@ -40,11 +41,13 @@ from services.messaging.domain.otp import OtpHasher
 from services.messaging.migrations import MIGRATIONS
 from services.messaging.scheduler import clocks
 from services.messaging.servicer.channels import ChannelsServicer
+from services.messaging.servicer.decisions import DecisionsServicer
 from services.messaging.servicer.direct import DirectSends
 from services.messaging.servicer.dispatch import DispatchServicer
 from services.messaging.servicer.holds import HoldsServicer
 from services.messaging.servicer.messaging import MessagingServicer
 from services.messaging.servicer.otp import OtpServicer
+from services.messaging.servicer.pages import LedgerPages
 from services.messaging.setup.provider import own_account
 from services.messaging.store.batches import BatchStore
 from services.messaging.store.channels import ChannelStore
@@ -122,8 +125,9 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
     requests = RequestStore(database)
     delivers = settings.email_delivered_on_acceptance
     resolution = Resolution(ledger, ways.events, delivers=delivers)
+    pages = LedgerPages(ledger, dispatches, pager)
     messaging = MessagingServicer(
-        DirectSends(sender, peers), stores, resolution, requests, pager, clock
+        DirectSends(sender, peers), stores, resolution, requests, pages, clock
     )
     feeding = Feeding(ledger, batches, dispatches, ways.outbox, refusals)
     holding = Holding(holds, dispatches, ledger, feeding)
@@ -131,6 +135,7 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
         (
             _service("Messaging", messaging_service_pb2_grpc, messaging),
             _service("Otp", otp_service_pb2_grpc, OtpServicer(passwords)),
+            _service("Decisions", decisions_service_pb2_grpc, DecisionsServicer(ledger, pages)),
             _service("Holds", holds_service_pb2_grpc, HoldsServicer(holds, clock)),
             _service(
                 "Dispatch",

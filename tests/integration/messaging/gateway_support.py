@@ -13,6 +13,7 @@ from touchpoint.common.v1 import channel_pb2
 from touchpoint.messaging.v1 import (
     channels_service_pb2,
     channels_service_pb2_grpc,
+    decisions_service_pb2_grpc,
     dispatch_service_pb2,
     dispatch_service_pb2_grpc,
     holds_service_pb2_grpc,
@@ -64,6 +65,10 @@ class Gateway:
     @property
     def suppressions(self) -> SuppressionStore:
         return SuppressionStore(self.database)
+
+    @property
+    def decisions(self) -> Any:
+        return decisions_service_pb2_grpc.DecisionsServiceStub(self.grpc_channel)
 
     @property
     def holds(self) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from bson import MaxKey, MinKey
 
 from libs.mongo.client import Database, Document
+from services.messaging.domain.decisions import Standing
 from services.messaging.domain.ledger import Reason, Row, State
 from services.messaging.domain.recipients import SMS
 from services.messaging.store.ledger.rows import row_from_document
@@ -35,6 +36,8 @@ class MessageQuery:
     endpoint_id: str = ""
     state: str = ""
     reason: str = ""
+    channel_type: str = ""
+    standings: tuple[Standing, ...] = ()
 
 
 class QuestionStore:
@@ -136,6 +139,21 @@ def _filter(query: MessageQuery) -> Document:
         where["state"] = query.state
     if query.reason:
         where["reason"] = query.reason
+    if query.channel_type:
+        where["channel_type"] = query.channel_type
+    if query.standings:
+        where["$and"] = [{"$or": [_standing(one) for one in query.standings]}]
+    return where
+
+
+def _standing(standing: Standing) -> Document:
+    where: Document = {}
+    if standing.states:
+        where["state"] = {"$in": sorted(state.value for state in standing.states)}
+    if standing.reasons:
+        where["reason"] = {"$in": sorted(reason.value for reason in standing.reasons)}
+    if standing.is_taken is not None:
+        where["provider_ids.0"] = {"$exists": standing.is_taken}
     return where
 
 
