@@ -28,6 +28,7 @@ _PROVIDERS: Mapping[str, Mapping[str, str]] = {
         "ADM_URL": "",
         "ADM_TOKEN_URL": "/auth/O2/token",
         "BAIDU_URL": "",
+        "TWILIO_URL": "",
     },
 }
 

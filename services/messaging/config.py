@@ -38,8 +38,10 @@ class Settings(ChassisSettings):
     adm_token_url: str = "https://api.amazon.com/auth/O2/token"  # noqa: S105 - no secret
     baidu_url: str = "https://api.tuisong.baidu.com"
     """Where push services are; an application's own settings name none."""
+    twilio_url: str = "https://api.twilio.com"
+    """Twilio, or whoever speaks its API to the whole installation."""
     push_ca_file: str = ""
-    """Certificates to trust for push services in the place of the system's. For tests."""
+    """Certificates to trust for services over HTTP in the place of the system's. For tests."""
     null_provider: bool = False
     """True hands messages to nobody and calls them sent. For benchmarks only."""
 

@@ -11,8 +11,9 @@ class Settings(ChassisSettings):
 
     An empty SMTP_USERNAME lets mail in without AUTH; an empty BOUNCE_SMTP drops the bounces and
     complaints that behaviours ask for. APNS_LISTEN is Apple's service, PUSH_LISTEN Firebase's,
-    Amazon's and Baidu's; APNS_CLIENT_CA names certificates that senders may show. ACTION_HOSTS is
-    a comma list of hosts beside the loopback that opens, clicks and unsubscribes may reach.
+    Amazon's, Baidu's and Twilio's; APNS_CLIENT_CA names certificates that senders may show.
+    ACTION_HOSTS is a comma list of hosts beside the loopback that opens, clicks and unsubscribes
+    may reach.
     """
 
     smtp_listen: str = "127.0.0.1:2525"
@@ -23,6 +24,7 @@ class Settings(ChassisSettings):
     apns_tls: bool = True
     apns_client_ca: str = ""
     push_token_seconds: int = Field(default=3600, ge=1)
+    twilio_auth_token: SecretStr = SecretStr("sandbox")
     baidu_secret_key: SecretStr = SecretStr("sandbox")
     smtp_username: str = ""
     smtp_password: SecretStr = SecretStr("")

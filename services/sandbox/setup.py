@@ -19,11 +19,13 @@ from services.sandbox.http.application import Parts as HttpParts
 from services.sandbox.http.application import application
 from services.sandbox.http.push import PushRoutes, push_application
 from services.sandbox.http.server import serving
+from services.sandbox.http.twilio import TwilioRoutes
 from services.sandbox.usecases.later import Later
 from services.sandbox.usecases.mail import MailHost
 from services.sandbox.usecases.push import PushHost
 from services.sandbox.usecases.script import Script
 from services.sandbox.usecases.sms import SmsCentre
+from services.sandbox.usecases.web_sms import WebSms
 
 log = structlog.get_logger(__name__)
 
@@ -64,13 +66,18 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Ports:
     )  # fmt: skip
     http = serving(application(parts), split_address(settings.http_listen))
     port = await stack.enter_async_context(http)
-    return Ports(smtp.port, centre.port, port, *(await _open_push(settings, stack, push, tls)))
+    kept = (script, records, push)
+    return Ports(smtp.port, centre.port, port, *(await _open_push(settings, stack, kept, tls)))
 
 
 async def _open_push(
-    settings: Settings, stack: AsyncExitStack, push: PushHost, tls: ssl.SSLContext
+    settings: Settings,
+    stack: AsyncExitStack,
+    kept: tuple[Script, MessageLog, PushHost],
+    tls: ssl.SSLContext,
 ) -> tuple[int, int]:
-    """Open Apple's service, and the others; returns their ports."""
+    """Open Apple's service, and the others over HTTP; returns their ports."""
+    script, records, push = kept
     tls.set_alpn_protocols(["h2"])
     if settings.apns_client_ca:
         tls.load_verify_locations(settings.apns_client_ca)
@@ -80,7 +87,9 @@ async def _open_push(
     stack.push_async_callback(apple.close)
     secret = settings.baidu_secret_key.get_secret_value()
     routes = PushRoutes(push, secret, settings.push_token_seconds)
-    others = serving(push_application(routes), split_address(settings.push_listen))
+    token = settings.twilio_auth_token.get_secret_value()
+    texts = TwilioRoutes(WebSms(script, records), token).routes()
+    others = serving(push_application(routes, texts), split_address(settings.push_listen))
     return apple.port, await stack.enter_async_context(others)
 
 

@@ -51,7 +51,7 @@ class AdmAdapter(PushAdapter):
 
         self._bearer = Bearer(self.client, token_url, grant)
 
-    async def submit(self, message: OutboundPush) -> Answer:
+    async def push(self, message: OutboundPush) -> Answer:
         try:
             answer = await self._post(message)
             if answer.status_code == httpx.codes.UNAUTHORIZED:

@@ -98,7 +98,7 @@ class ApnsAdapter(PushAdapter):
             _load(tls, identity)
         super().__init__(service, tls)
 
-    async def submit(self, message: OutboundPush) -> Answer:
+    async def push(self, message: OutboundPush) -> Answer:
         token = self._token.token() if self._token else ""
         answer = await self._post(message, token)
         if self._token and _reason(answer) in _EXPIRED:

@@ -42,7 +42,7 @@ class BaiduAdapter(PushAdapter):
         self._app = app
         self._url = service.url.rstrip("/") + _PATH
 
-    async def submit(self, message: OutboundPush) -> Answer:
+    async def push(self, message: OutboundPush) -> Answer:
         form = dict(parse_qsl(message.body.decode(), keep_blank_values=True))
         form |= {"apikey": self._app.api_key, "timestamp": str(int(time.time()))}
         form["sign"] = self._app.sign(self._url, form)

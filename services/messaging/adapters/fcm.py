@@ -56,7 +56,7 @@ class FcmAdapter(PushAdapter):
 
         self._bearer = Bearer(self.client, token_url, grant)
 
-    async def submit(self, message: OutboundPush) -> Answer:
+    async def push(self, message: OutboundPush) -> Answer:
         try:
             answer = await self._post(message)
             if answer.status_code == httpx.codes.UNAUTHORIZED:

@@ -1,4 +1,4 @@
-"""What adapters of push services share: one HTTP client, many requests at a time, plain answers."""
+"""What adapters over HTTP share: one client, many requests at a time, plain answers."""
 
 import asyncio
 import ssl
@@ -37,8 +37,8 @@ class PushService:
         return ssl.create_default_context(cafile=self.ca_file or None)
 
 
-class PushAdapter(ABC):
-    """Sends notifications of a window side by side over one client."""
+class HttpAdapter(ABC):
+    """Sends the messages of a window side by side over one client."""
 
     def __init__(self, service: PushService, tls: ssl.SSLContext | None = None) -> None:
         # A clear connection has no ALPN to agree on HTTP/2: it is known beforehand (RFC 9113, 3.3).
@@ -76,27 +76,42 @@ class PushAdapter(ABC):
         async with asyncio.TaskGroup() as group:
             tasks = []
             for one in messages:
-                if not isinstance(one, OutboundPush):
-                    raise TypeError("a push service takes notifications alone")
-                answered = await turn() if turn else None
-                tasks.append(group.create_task(self._one(one, answered)))
+                turns = [await turn() for _ in range(self.parts_of(one))] if turn else []
+                tasks.append(group.create_task(self._one(one, turns)))
         return [task.result() for task in tasks]
 
-    async def _one(self, message: OutboundPush, answered: Answered | None) -> Answer:
+    async def _one(self, message: Outbound, turns: Sequence[Answered]) -> Answer:
         try:
             return await self.submit(message)
         except _BEFORE:
             self._away_until = asyncio.get_running_loop().time() + AWAY_SECONDS
             return NOT_CALLED
         except httpx.HTTPError as error:
-            # Its text may hold the token of the device.
+            # Its text may hold the address.
             return Answer(Status.UNKNOWN_FAILURE, detail=type(error).__name__)
         finally:
-            if answered is not None:
+            for answered in turns:
                 answered()
 
+    def parts_of(self, _: Outbound) -> int:
+        """How many places of a rate a message takes."""
+        return 1
+
     @abstractmethod
-    async def submit(self, message: OutboundPush) -> Answer:
+    async def submit(self, message: Outbound) -> Answer:
+        """Hand one message over. Raises httpx.HTTPError when no answer came."""
+
+
+class PushAdapter(HttpAdapter):
+    """An adapter of notifications."""
+
+    async def submit(self, message: Outbound) -> Answer:
+        if not isinstance(message, OutboundPush):
+            raise TypeError("a push service takes notifications alone")
+        return await self.push(message)
+
+    @abstractmethod
+    async def push(self, message: OutboundPush) -> Answer:
         """Hand one notification over. Raises httpx.HTTPError when no answer came."""
 
 

@@ -33,9 +33,16 @@ def account_key(host: str, port: int, system_id: str) -> str:
     return derived_id("smpp", f"{host.lower()}:{port}/{system_id}")[:_KEY_DIGITS]
 
 
+def twilio_key(account_sid: str) -> str:
+    """As `account_key`, for an account at Twilio."""
+    return derived_id("twilio", account_sid)[:_KEY_DIGITS]
+
+
 def account_of(channel: SmsChannel, own: OwnAccount) -> str:
     """The key of the account that a channel sends over."""
     smpp = channel.smpp
+    if channel.twilio is not None:
+        return twilio_key(channel.twilio.account_sid)
     return account_key(smpp.host, smpp.port, smpp.system_id) if smpp.host else own.key
 
 
@@ -48,7 +55,7 @@ def sms_limits(app_id: str, channel: SmsChannel | None, own: OwnAccount) -> tupl
     rate = channel.parts_per_second if channel else 0
     if channel is None or not rate:
         return (Limit(INSTALLATION_BUCKET, own.rate),)
-    if not channel.smpp.host:
+    if not channel.smpp.host and channel.twilio is None:
         return Limit(f"sms/{app_id}", rate), Limit(INSTALLATION_BUCKET, own.rate)
     key = account_of(channel, own)
     return (Limit(INSTALLATION_BUCKET if key == own.key else f"sms/{key}", rate),)

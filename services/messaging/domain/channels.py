@@ -22,6 +22,8 @@ _MOST_RATE: Final = 20_000
 _LONGEST_REPLY: Final = 1600  # spec 7.5
 _SENDER_ID: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 _-]{1,11}")  # spec 6.4
 _SHORT_CODE: Final = re.compile(r"[0-9]{3,8}")
+MOST_FALLBACKS: Final = 4
+_ACCOUNT_SID: Final = re.compile(r"AC[0-9a-f]{32}")
 _SELECTOR: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 
@@ -70,8 +72,16 @@ class Dkim:
 
 
 @dataclass(frozen=True, slots=True)
+class Twilio:
+    """An account at Twilio, or at whoever speaks its API."""
+
+    account_sid: str
+    auth_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class EmailChannel:
-    """Settings of the email channel."""
+    """Settings of the email channel; `fallbacks` take mail while those before them do not."""
 
     enabled: bool
     from_address: str
@@ -79,6 +89,7 @@ class EmailChannel:
     smtp: Smtp = field(default_factory=Smtp)
     dkim: Dkim = field(default_factory=Dkim)
     messages_per_second: int = 0
+    fallbacks: tuple[Smtp, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +116,10 @@ class Replies:
 
 @dataclass(frozen=True, slots=True)
 class SmsChannel:
-    """Settings of the SMS channel."""
+    """Settings of the SMS channel: over `smpp`, or over `twilio` when there is one.
+
+    `fallbacks` take texts while those before them do not.
+    """
 
     enabled: bool
     sender_id: str = ""
@@ -113,6 +127,8 @@ class SmsChannel:
     smpp: Smpp = field(default_factory=Smpp)
     parts_per_second: int = 0
     replies: Replies = field(default_factory=Replies)
+    twilio: Twilio | None = None
+    fallbacks: tuple[Smpp | Twilio, ...] = ()
 
 
 def connections_of(asked: int) -> int:
@@ -132,20 +148,27 @@ def check_email(channel: EmailChannel) -> Violations:
     found.check(not fault, "from_address", fault)
     if channel.identity:
         found.check(not domain_fault(channel.identity), "identity", "must be a domain")
-    smtp = channel.smtp
-    _check_server(found, "smtp", smtp.host, smtp.port)
-    found.check(
-        0 <= smtp.connections <= _MOST_CONNECTIONS,
-        "smtp.connections",
-        f"must be 0 to {_MOST_CONNECTIONS}",
-    )
-    if smtp.return_path_domain:
-        fault = domain_fault(smtp.return_path_domain)
-        found.check(not fault, "smtp.return_path_domain", "must be a domain")
-    found.check(not smtp.password or smtp.username, "smtp.username", "is needed beside a password")
+    _check_smtp(found, "smtp", channel.smtp)
+    fine = len(channel.fallbacks) <= MOST_FALLBACKS
+    found.check(fine, "fallbacks", f"must be at most {MOST_FALLBACKS}")
+    for place, smtp in enumerate(channel.fallbacks):
+        where = f"fallbacks[{place}].smtp"
+        found.check(smtp.host, f"{where}.host", "is needed")
+        _check_smtp(found, where, smtp)
     _check_dkim(found, channel)
     check_rate(found, "messages_per_second", channel.messages_per_second)
     return found
+
+
+def _check_smtp(found: Violations, where: str, smtp: Smtp) -> None:
+    _check_server(found, where, smtp.host, smtp.port)
+    fine = 0 <= smtp.connections <= _MOST_CONNECTIONS
+    found.check(fine, f"{where}.connections", f"must be 0 to {_MOST_CONNECTIONS}")
+    if smtp.return_path_domain:
+        fault = domain_fault(smtp.return_path_domain)
+        found.check(not fault, f"{where}.return_path_domain", "must be a domain")
+    named = not smtp.password or smtp.username
+    found.check(named, f"{where}.username", "is needed beside a password")
 
 
 def check_sms(channel: SmsChannel) -> Violations:
@@ -156,15 +179,36 @@ def check_sms(channel: SmsChannel) -> Violations:
     if channel.origination_number:
         fine = is_origination_number(channel.origination_number)
         found.check(fine, "origination_number", ORIGINATION_RULE)
-    _check_server(found, "smpp", channel.smpp.host, channel.smpp.port)
-    found.check(
-        0 <= channel.smpp.window <= _MOST_WINDOW, "smpp.window", f"must be 0 to {_MOST_WINDOW}"
-    )
+    _check_smpp(found, "smpp", channel.smpp)
+    if channel.twilio is not None:
+        found.check(not channel.smpp.host, "smpp", "is not to be given together with twilio")
+        check_twilio(found, "twilio", channel.twilio)
+    fine = len(channel.fallbacks) <= MOST_FALLBACKS
+    found.check(fine, "fallbacks", f"must be at most {MOST_FALLBACKS}")
+    for place, one in enumerate(channel.fallbacks):
+        where = f"fallbacks[{place}]"
+        if isinstance(one, Twilio):
+            check_twilio(found, f"{where}.twilio", one)
+        else:
+            found.check(one.host, f"{where}.smpp.host", "is needed")
+            _check_smpp(found, f"{where}.smpp", one)
     check_rate(found, "parts_per_second", channel.parts_per_second)
     for name in ("stop", "help", "start"):
         fine = len(getattr(channel.replies, name)) <= _LONGEST_REPLY
         found.check(fine, f"replies.{name}", f"is longer than {_LONGEST_REPLY} characters")
     return found
+
+
+def _check_smpp(found: Violations, where: str, smpp: Smpp) -> None:
+    _check_server(found, where, smpp.host, smpp.port)
+    fine = 0 <= smpp.window <= _MOST_WINDOW
+    found.check(fine, f"{where}.window", f"must be 0 to {_MOST_WINDOW}")
+
+
+def check_twilio(found: Violations, where: str, twilio: Twilio) -> None:
+    """Note what is wrong with an account; whether a token is kept is not asked here."""
+    fine = _ACCOUNT_SID.fullmatch(twilio.account_sid)
+    found.check(fine, f"{where}.account_sid", "must be AC and 32 hexadecimal digits")
 
 
 SENDER_ID_RULE: Final = "must be up to 11 letters and digits with a letter among them"

@@ -30,85 +30,118 @@ def status(one: channels.ChannelStatus) -> pb.ChannelStatus:
 
 
 def email_from_proto(email: pb.EmailChannel) -> channels.EmailChannel:
-    smtp = email.smtp
     return channels.EmailChannel(
         email.enabled,
         email.from_address,
         email.identity,
-        channels.Smtp(
-            smtp.host,
-            smtp.port,
-            SECURITY.get(smtp.security, channels.Security.STARTTLS),
-            smtp.username,
-            smtp.password,
-            smtp.verify_certificate if smtp.HasField("verify_certificate") else True,
-            channels.connections_of(smtp.connections),
-            smtp.return_path_domain,
-        ),
+        _smtp_from(email.smtp),
         channels.Dkim(email.dkim.selector, email.dkim.private_key),
         email.messages_per_second,
+        tuple(_smtp_from(one.smtp) for one in email.fallbacks),
     )
 
 
 def email_to_proto(state: channels.ChannelStatus, email: channels.EmailChannel) -> pb.EmailChannel:
-    smtp = email.smtp
-    security = pb.SmtpProvider.Security.Value(f"SECURITY_{smtp.security}")
     return pb.EmailChannel(
         status=status(state),
         enabled=email.enabled,
         from_address=email.from_address,
         identity=email.identity,
-        smtp=pb.SmtpProvider(
-            host=smtp.host,
-            port=smtp.port,
-            security=security,
-            username=smtp.username,
-            verify_certificate=smtp.verify_certificate,
-            connections=smtp.connections,
-            return_path_domain=smtp.return_path_domain,
-        ),
+        smtp=_smtp_to(email.smtp),
         dkim=pb.DkimKey(selector=email.dkim.selector),
         messages_per_second=email.messages_per_second,
+        fallbacks=[pb.EmailProvider(smtp=_smtp_to(one)) for one in email.fallbacks],
     )
 
 
 def sms_from_proto(sms: pb.SmsChannel) -> channels.SmsChannel:
-    smpp = sms.smpp
     return channels.SmsChannel(
         sms.enabled,
         sms.sender_id,
         normalized(SMS, sms.origination_number),
-        channels.Smpp(
-            smpp.host,
-            smpp.port,
-            smpp.system_id,
-            smpp.password,
-            smpp.system_type,
-            channels.window_of(smpp.window),
-            smpp.tls,
-        ),
+        _smpp_from(sms.smpp),
         sms.parts_per_second,
         channels.Replies(sms.replies.stop, sms.replies.help, sms.replies.start),
+        _twilio_from(sms.twilio) if sms.HasField("twilio") else None,
+        tuple(
+            _twilio_from(one.twilio) if one.HasField("twilio") else _smpp_from(one.smpp)
+            for one in sms.fallbacks
+        ),
     )
 
 
 def sms_to_proto(state: channels.ChannelStatus, sms: channels.SmsChannel) -> pb.SmsChannel:
-    smpp = sms.smpp
     return pb.SmsChannel(
         status=status(state),
         enabled=sms.enabled,
         sender_id=sms.sender_id,
         origination_number=sms.origination_number,
-        smpp=pb.SmppProvider(
-            host=smpp.host,
-            port=smpp.port,
-            system_id=smpp.system_id,
-            system_type=smpp.system_type,
-            window=smpp.window,
-            tls=smpp.tls,
-        ),
+        smpp=_smpp_to(sms.smpp),
         parts_per_second=sms.parts_per_second,
         replies=pb.KeywordReplies(
             stop=sms.replies.stop, help=sms.replies.help, start=sms.replies.start
         ),
+        twilio=_twilio_to(sms.twilio) if sms.twilio else None,
+        fallbacks=[
+            pb.SmsProvider(twilio=_twilio_to(one))
+            if isinstance(one, channels.Twilio)
+            else pb.SmsProvider(smpp=_smpp_to(one))
+            for one in sms.fallbacks
+        ],
     )
+
+
+def _smtp_from(smtp: pb.SmtpProvider) -> channels.Smtp:
+    return channels.Smtp(
+        smtp.host,
+        smtp.port,
+        SECURITY.get(smtp.security, channels.Security.STARTTLS),
+        smtp.username,
+        smtp.password,
+        smtp.verify_certificate if smtp.HasField("verify_certificate") else True,
+        channels.connections_of(smtp.connections),
+        smtp.return_path_domain,
+    )
+
+
+def _smtp_to(smtp: channels.Smtp) -> pb.SmtpProvider:
+    return pb.SmtpProvider(
+        host=smtp.host,
+        port=smtp.port,
+        security=pb.SmtpProvider.Security.Value(f"SECURITY_{smtp.security}"),
+        username=smtp.username,
+        verify_certificate=smtp.verify_certificate,
+        connections=smtp.connections,
+        return_path_domain=smtp.return_path_domain,
+    )
+
+
+def _smpp_from(smpp: pb.SmppProvider) -> channels.Smpp:
+    return channels.Smpp(
+        smpp.host,
+        smpp.port,
+        smpp.system_id,
+        smpp.password,
+        smpp.system_type,
+        channels.window_of(smpp.window),
+        smpp.tls,
+    )
+
+
+def _smpp_to(smpp: channels.Smpp) -> pb.SmppProvider:
+    return pb.SmppProvider(
+        host=smpp.host,
+        port=smpp.port,
+        system_id=smpp.system_id,
+        system_type=smpp.system_type,
+        window=smpp.window,
+        tls=smpp.tls,
+    )
+
+
+def _twilio_from(twilio: pb.TwilioProvider) -> channels.Twilio:
+    return channels.Twilio(twilio.account_sid, twilio.auth_token)
+
+
+def _twilio_to(twilio: channels.Twilio) -> pb.TwilioProvider:
+    return pb.TwilioProvider(account_sid=twilio.account_sid)

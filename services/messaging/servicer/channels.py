@@ -68,8 +68,9 @@ class ChannelsServicer(FlatChannels):
     async def UpdateEmailChannel(
         self, request: pb.UpdateEmailChannelRequest, _: Context
     ) -> pb.UpdateEmailChannelResponse:
-        if request.email_channel.HasField("ses") or request.email_channel.fallbacks:
-            raise NotBuilt("Amazon SES and fallback providers")
+        email = request.email_channel
+        if email.HasField("ses") or any(one.HasField("ses") for one in email.fallbacks):
+            raise NotBuilt("Amazon SES")
         found = _check_application(request)
         channel = mapping.email_from_proto(request.email_channel)
         found.extend(channels.check_email(channel).found, "email_channel")
@@ -92,8 +93,8 @@ class ChannelsServicer(FlatChannels):
         self, request: pb.UpdateSmsChannelRequest, _: Context
     ) -> pb.UpdateSmsChannelResponse:
         sms = request.sms_channel
-        if sms.HasField("twilio") or sms.HasField("aws") or sms.fallbacks:
-            raise NotBuilt("Twilio, AWS and fallback providers")
+        if sms.HasField("aws") or any(one.HasField("aws") for one in sms.fallbacks):
+            raise NotBuilt("AWS End User Messaging")
         found = _check_application(request)
         channel = mapping.sms_from_proto(sms)
         found.extend(channels.check_sms(channel).found, "sms_channel")

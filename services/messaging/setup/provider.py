@@ -1,7 +1,7 @@
 """Providers from channel settings: which adapter, over which server, within which limits."""
 
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from weakref import WeakValueDictionary
@@ -13,13 +13,18 @@ from libs.smpp.session import Limits
 from libs.vault import SecretUnreadable
 from services.messaging.adapters.dkim_signing import DkimSigner, KeyUnusable
 from services.messaging.adapters.null import NullAdapter
+from services.messaging.adapters.push_client import PushService
 from services.messaging.adapters.smpp import Ears, SmppAdapter
 from services.messaging.adapters.smtp import MailServer, SmtpAdapter
+from services.messaging.adapters.twilio import TwilioAccount, TwilioAdapter
 from services.messaging.config import Settings
 from services.messaging.domain.accounts import OwnAccount, account_key, sms_limits
 from services.messaging.domain.channels import (
     EmailChannel,
+    Smpp,
     SmsChannel,
+    Smtp,
+    Twilio,
     connections_of,
     window_of,
 )
@@ -30,6 +35,7 @@ from services.messaging.domain.recipients import EMAIL
 from services.messaging.domain.voice_channel import VoiceChannel
 from services.messaging.setup.push import push_adapter
 from services.messaging.store.channels import ChannelStore
+from services.messaging.usecases.failover import Failover, Way
 from services.messaging.usecases.inbound import InboundTexts
 from services.messaging.usecases.providers import KeptAdapter, Provider
 from services.messaging.usecases.receipts import Receipts
@@ -112,7 +118,10 @@ class ProviderFactory:
     def _mail_adapter(self, channel: EmailChannel) -> KeptAdapter:
         if self._settings.null_provider:
             return NullAdapter()
-        smtp = channel.smtp
+        ways = [self._smtp(channel, one) for one in (channel.smtp, *channel.fallbacks)]
+        return _first_of(ways)
+
+    def _smtp(self, channel: EmailChannel, smtp: Smtp) -> SmtpAdapter:
         host, port, security = smtp.host, smtp.port, smtp.security.value
         if not host:
             host, port = split_address(self._settings.smtp_addr)
@@ -133,21 +142,38 @@ class ProviderFactory:
     def _sms_adapter(self, channel: SmsChannel) -> KeptAdapter:
         if self._settings.null_provider:
             return NullAdapter()
+        if channel.twilio is None and not channel.fallbacks:
+            return self._shared_link(channel.smpp)
+        ways = [
+            self._twilio(one) if isinstance(one, Twilio) else self._link(one)
+            for one in (channel.twilio or channel.smpp, *channel.fallbacks)
+        ]
+        return _first_of(ways)
+
+    def _shared_link(self, smpp: Smpp) -> SmppAdapter:
         # One link for all who send over an account with the same settings: centres allow few.
-        account, window = self._account(channel), window_of(channel.smpp.window)
-        key = (replace(account, ssl=None), channel.smpp.tls, window)
+        key = (replace(self._account(smpp), ssl=None), smpp.tls, window_of(smpp.window))
         link = self._links.get(key)
         if link is None:
-            link = self._links[key] = SmppAdapter(
-                account,
-                Ears(self._receipts.sms, self._inbound.hear),
-                Limits(window=window),
-                self._settings.provider_timeout_seconds,
-            )
+            link = self._links[key] = self._link(smpp)
         return link
 
-    def _account(self, channel: SmsChannel) -> Account:
-        smpp = channel.smpp
+    def _link(self, smpp: Smpp) -> SmppAdapter:
+        return SmppAdapter(
+            self._account(smpp),
+            Ears(self._receipts.sms, self._inbound.hear),
+            Limits(window=window_of(smpp.window)),
+            self._settings.provider_timeout_seconds,
+        )
+
+    def _twilio(self, twilio: Twilio) -> TwilioAdapter:
+        settings = self._settings
+        service = PushService(
+            settings.twilio_url, settings.provider_timeout_seconds, settings.push_ca_file
+        )
+        return TwilioAdapter(service, TwilioAccount(twilio.account_sid, twilio.auth_token))
+
+    def _account(self, smpp: Smpp) -> Account:
         if not smpp.host:
             host, port = split_address(self._settings.smpp_addr)
             password = self._settings.smpp_password.get_secret_value()
@@ -156,6 +182,13 @@ class ProviderFactory:
         return Account(
             smpp.host, smpp.port, smpp.system_id, smpp.password, smpp.system_type, ssl=tls
         )
+
+
+def _first_of(ways: Sequence[KeptAdapter]) -> KeptAdapter:
+    """The only way, or the first of several that is well."""
+    if len(ways) == 1:
+        return ways[0]
+    return Failover([Way(f"provider {place + 1}", one) for place, one in enumerate(ways)])
 
 
 def _signer(channel: EmailChannel) -> Callable[[bytes], bytes] | None:

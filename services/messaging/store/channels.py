@@ -1,7 +1,7 @@
 """Channels: settings as they are, secrets only as ciphertext (architecture.md 8)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -11,17 +11,14 @@ from libs.mongo.client import Database, Document
 from libs.mongo.indexes import Index, Indexes
 from libs.vault import Vault
 from services.messaging.domain.accounts import Sender
-from services.messaging.domain.channels import (
-    ChannelStatus,
-    Dkim,
-    EmailChannel,
-    Replies,
-    Security,
-    Smpp,
-    SmsChannel,
-    Smtp,
-)
+from services.messaging.domain.channels import ChannelStatus, EmailChannel, SmsChannel
 from services.messaging.domain.recipients import EMAIL, SMS
+from services.messaging.store.channel_documents import (
+    email_document,
+    email_of,
+    sms_document,
+    sms_of,
+)
 from services.messaging.store.flat_channels import (
     FlatChannel,
     channel_of,
@@ -65,22 +62,22 @@ class ChannelStore:
     async def shown_email(self, app_id: str) -> tuple[ChannelStatus, EmailChannel] | None:
         """The email channel without secrets; None when it is not set up."""
         found = await self._configured(app_id, EMAIL)
-        return None if found is None else (_status(found), _email(found["settings"], {}))
+        return None if found is None else (_status(found), email_of(found["settings"], {}))
 
     async def shown_sms(self, app_id: str) -> tuple[ChannelStatus, SmsChannel] | None:
         """The SMS channel without secrets; None when it is not set up."""
         found = await self._configured(app_id, SMS)
-        return None if found is None else (_status(found), _sms(found["settings"], {}))
+        return None if found is None else (_status(found), sms_of(found["settings"], {}))
 
     async def email(self, app_id: str) -> EmailChannel | None:
         """The email channel with its secrets; None when it is not set up."""
         found = await self._configured(app_id, EMAIL)
-        return None if found is None else _email(found["settings"], self._opened(found))
+        return None if found is None else email_of(found["settings"], self._opened(found))
 
     async def sms(self, app_id: str) -> SmsChannel | None:
         """The SMS channel with its secrets; None when it is not set up."""
         found = await self._configured(app_id, SMS)
-        return None if found is None else _sms(found["settings"], self._opened(found))
+        return None if found is None else sms_of(found["settings"], self._opened(found))
 
     async def channel(self, app_id: str, channel_type: str) -> FlatChannel | None:
         """A push or voice channel with its secrets; None when it is not set up."""
@@ -108,26 +105,23 @@ class ChannelStore:
             {"channel_type": SMS, "enabled": True, "settings": {"$exists": True}}
         )
         documents = await found.sort([("create_time", 1), ("_id", 1)]).to_list(None)
-        return [Sender(one["app_id"], _sms(one["settings"], {})) for one in documents]
+        return [Sender(one["app_id"], sms_of(one["settings"], {})) for one in documents]
 
     async def save_email(
         self, app_id: str, channel: EmailChannel, now: datetime
     ) -> tuple[ChannelStatus, EmailChannel]:
         """Set the email channel up; empty secrets keep the value they had."""
-        secrets = {"password": channel.smtp.password, "private_key": channel.dkim.private_key}
-        saved = await self._save(
-            app_id, EMAIL, (channel.enabled, _bare_email(channel)), secrets, now
-        )
-        return _status(saved), _email(saved["settings"], {})
+        bare, secrets = email_document(channel)
+        saved = await self._save(app_id, EMAIL, (channel.enabled, bare), secrets, now)
+        return _status(saved), email_of(saved["settings"], {})
 
     async def save_sms(
         self, app_id: str, channel: SmsChannel, now: datetime
     ) -> tuple[ChannelStatus, SmsChannel]:
         """Set the SMS channel up; an empty secret keeps the value it had."""
-        secrets = {"password": channel.smpp.password}
-        bare = replace(channel, smpp=replace(channel.smpp, password=""))
-        saved = await self._save(app_id, SMS, (channel.enabled, asdict(bare)), secrets, now)
-        return _status(saved), _sms(saved["settings"], {})
+        bare, secrets = sms_document(channel)
+        saved = await self._save(app_id, SMS, (channel.enabled, bare), secrets, now)
+        return _status(saved), sms_of(saved["settings"], {})
 
     async def drop(self, app_id: str, channel_type: str, now: datetime) -> ChannelStatus | None:
         """Switch a channel off and drop its settings and secrets; returns it as it was."""
@@ -188,16 +182,6 @@ def _key(app_id: str, channel_type: str) -> str:
     return f"{app_id}/{channel_type}"
 
 
-def _bare_email(channel: EmailChannel) -> Document:
-    return asdict(
-        replace(
-            channel,
-            smtp=replace(channel.smtp, password=""),
-            dkim=replace(channel.dkim, private_key=""),
-        )
-    )
-
-
 def _status(document: Document) -> ChannelStatus:
     return ChannelStatus(
         document["app_id"],
@@ -214,29 +198,3 @@ def _status(document: Document) -> ChannelStatus:
 def _shown(document: Document) -> Shown:
     channel = channel_of(document["channel_type"], document["settings"], {})
     return Shown(_status(document), channel, frozenset(document.get("secrets", ())))
-
-
-def _email(settings: Document, secrets: Mapping[str, str]) -> EmailChannel:
-    smtp = Smtp(**settings["smtp"])
-    smtp = replace(smtp, security=Security(smtp.security), password=secrets.get("password", ""))
-    dkim = Dkim(settings["dkim"]["selector"], secrets.get("private_key", ""))
-    return EmailChannel(
-        settings["enabled"],
-        settings["from_address"],
-        settings["identity"],
-        smtp,
-        dkim,
-        settings["messages_per_second"],
-    )
-
-
-def _sms(settings: Document, secrets: Mapping[str, str]) -> SmsChannel:
-    smpp = replace(Smpp(**settings["smpp"]), password=secrets.get("password", ""))
-    return SmsChannel(
-        settings["enabled"],
-        settings["sender_id"],
-        settings["origination_number"],
-        smpp,
-        settings["parts_per_second"],
-        Replies(**settings["replies"]),
-    )

@@ -9,6 +9,7 @@
 import hashlib
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote_plus
 
@@ -141,8 +142,8 @@ class PushRoutes:
         self._tokens.clear()
 
 
-def push_application(routes: PushRoutes) -> Starlette:
-    """The services under the paths that they have."""
+def push_application(routes: PushRoutes, more: Sequence[Route]) -> Starlette:
+    """The services under the paths that they have, and whoever shares their port."""
     post = ["POST"]
     registration = "/messaging/registrations/{registration}/messages"
     return Starlette(
@@ -152,6 +153,7 @@ def push_application(routes: PushRoutes) -> Starlette:
             Route("/auth/O2/token", routes.amazon_token, methods=post),
             Route(registration, routes.adm, methods=post),
             Route("/rest/3.0/push/single_device", routes.baidu, methods=post),
+            *more,
         ]
     )
 

@@ -258,3 +258,57 @@ async def test_new_opt_outs_are_found_by_the_index(gateway: Gateway) -> None:
     )
     assert "optouts_at" in str(plan)
     assert suppression_key("EMAIL", "A@x.y") == "EMAIL/a@x.y"
+
+
+async def test_fallbacks_keep_their_secrets_by_whom_they_are_for(gateway: Gateway) -> None:
+    app_id, sid = new_id(), "AC" + "0" * 32
+    first = pb.SmsProvider(twilio=pb.TwilioProvider(account_sid=sid, auth_token="twilio-secret"))
+    second = pb.SmsProvider(smpp=pb.SmppProvider(host="b.example", port=1, password="smpp-secret"))
+
+    async def save(*fallbacks: pb.SmsProvider) -> pb.SmsChannel:
+        answer = await gateway.channels.UpdateSmsChannel(
+            pb.UpdateSmsChannelRequest(
+                application_id=app_id, sms_channel=pb.SmsChannel(enabled=True, fallbacks=fallbacks)
+            ),
+            metadata=METADATA,
+        )
+        saved: pb.SmsChannel = answer.sms_channel
+        return saved
+
+    saved = await save(first, second)
+    assert "secret" not in str(saved)
+    assert [one.WhichOneof("provider") for one in saved.fallbacks] == ["twilio", "smpp"]
+    first.twilio.auth_token = second.smpp.password = ""
+    await save(second, first)
+    kept = await ChannelStore(gateway.database, Vault(MASTER_KEY)).sms(app_id)
+    assert kept is not None
+    told = [
+        getattr(one, "password", "") or getattr(one, "auth_token", "") for one in kept.fallbacks
+    ]
+    assert told == ["smpp-secret", "twilio-secret"]
+    second.smpp.host = "c.example"
+    await save(second)
+    kept = await ChannelStore(gateway.database, Vault(MASTER_KEY)).sms(app_id)
+    assert kept is not None
+    assert [getattr(one, "password", None) for one in kept.fallbacks] == [""]
+
+
+async def test_bad_fallbacks_are_named(gateway: Gateway) -> None:
+    wrong = pb.SmsProvider(twilio=pb.TwilioProvider(account_sid="x"))
+    request = pb.UpdateSmsChannelRequest(
+        application_id="app",
+        sms_channel=pb.SmsChannel(
+            smpp=pb.SmppProvider(host="a.example", port=1),
+            twilio=wrong.twilio,
+            fallbacks=[wrong, pb.SmsProvider(smpp=pb.SmppProvider()), wrong, wrong, wrong],
+        ),
+    )
+    with pytest.raises(aio.AioRpcError) as caught:
+        await gateway.channels.UpdateSmsChannel(request, metadata=METADATA)
+    twilios = {f"sms_channel.fallbacks[{n}].twilio.account_sid" for n in (0, 2, 3, 4)}
+    assert refusal(caught.value).fields == twilios | {
+        "sms_channel.smpp",
+        "sms_channel.twilio.account_sid",
+        "sms_channel.fallbacks",
+        "sms_channel.fallbacks[1].smpp.host",
+    }

@@ -1,0 +1,48 @@
+"""Twilio's REST API, as far as senders meet it: `POST /2010-04-01/Accounts/{sid}/Messages.json`."""
+
+import base64
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from services.sandbox.usecases.web_sms import WebSms
+
+_REFUSALS: Final = {
+    "reject": (400, 21211, "Invalid 'To' Phone Number"),
+    "throttle": (429, 20429, "Too Many Requests"),
+    "down": (503, 20503, "Service unavailable"),
+}
+
+
+class TwilioRoutes:
+    """Texts of any account whose token is the sandbox's."""
+
+    def __init__(self, texts: WebSms, auth_token: str) -> None:
+        self._texts = texts
+        self._auth_token = auth_token
+
+    async def messages(self, request: Request) -> Response:
+        sid = request.path_params["sid"]
+        login = base64.b64encode(f"{sid}:{self._auth_token}".encode()).decode()
+        if request.headers.get("authorization") != f"Basic {login}":
+            return _error(401, 20003, "Authenticate")
+        form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+        for name, code in (("To", 21604), ("From", 21603), ("Body", 21602)):
+            if not form.get(name):
+                return _error(400, code, f"A '{name}' is required")
+        answer = await self._texts.take(form["From"], form["To"], form["Body"])
+        if answer.refused:
+            return _error(*_REFUSALS[answer.refused])
+        return JSONResponse({"sid": answer.sid, "status": "queued"}, 201)
+
+    def routes(self) -> list[Route]:
+        """The paths that they have."""
+        path = "/2010-04-01/Accounts/{sid}/Messages.json"
+        return [Route(path, self.messages, methods=["POST"])]
+
+
+def _error(status: int, code: int, message: str) -> Response:
+    return JSONResponse({"code": code, "message": message, "status": status}, status)

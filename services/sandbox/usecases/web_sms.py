@@ -1,0 +1,50 @@
+"""Texts that come over HTTP: the same script as the SMS centre's, without parts and receipts."""
+
+import asyncio
+import itertools
+import secrets
+import time
+from dataclasses import dataclass
+
+from libs.smpp.gsm import count_parts
+from services.sandbox.domain.behaviours import SMS
+from services.sandbox.domain.log import MessageLog, Record
+from services.sandbox.usecases.script import Script
+
+
+@dataclass(frozen=True, slots=True)
+class WebAnswer:
+    """What becomes of a text: its id, or the kind of the behaviour that refused it."""
+
+    sid: str = ""
+    refused: str = ""
+
+
+class WebSms:
+    """Decides by the script and keeps what it took."""
+
+    def __init__(self, script: Script, records: MessageLog) -> None:
+        self._script = script
+        self._records = records
+        self._sids = map(
+            "SM{}{:08x}".format, itertools.repeat(secrets.token_hex(12)), itertools.count(1)
+        )
+
+    async def take(self, sender: str, to: str, text: str) -> WebAnswer:
+        """Take one text, or refuse it."""
+        behaviour = self._script.behaviour(SMS, to)
+        outcome = behaviour.outcome
+        if outcome.kind in {"reject", "down"}:
+            return WebAnswer(refused=outcome.kind)
+        if outcome.kind == "throttle" and not self._script.admits(behaviour, time.monotonic_ns()):
+            return WebAnswer(refused=outcome.kind)
+        sid, parts = next(self._sids), count_parts(text).parts
+        self._records.append(
+            Record(
+                SMS, to, sender, sid, time.time_ns() // 1_000_000, text.encode(), outcome.kind,
+                parts=parts,
+            )
+        )  # fmt: skip
+        if outcome.kind == "slow":
+            await asyncio.sleep(outcome.delay_ms / 1000)
+        return WebAnswer(sid)
