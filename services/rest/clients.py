@@ -23,6 +23,7 @@ from touchpoint.endpoints.v1 import import_service_pb2 as _imports
 from touchpoint.messaging.v1 import channels_service_pb2 as _channels
 from touchpoint.messaging.v1 import messaging_service_pb2 as _messaging
 from touchpoint.messaging.v1 import otp_service_pb2 as _otp
+from touchpoint.messaging.v1 import phone_numbers_service_pb2 as _numbers
 from touchpoint.segmentation.v1 import export_service_pb2 as _exports
 from touchpoint.segmentation.v1 import segmentation_service_pb2 as _segmentation
 from touchpoint.templates.v1 import templates_service_pb2 as _templates
@@ -42,6 +43,7 @@ CONTRACTS: Final = (
     _imports,
     _in_app,
     _messaging,
+    _numbers,
     _otp,
     _segmentation,
     _tags,

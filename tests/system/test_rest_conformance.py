@@ -119,6 +119,9 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
             "ReferenceId": "sign-in",
         }.items()
     },
+    "PhoneNumberValidate": {
+        "NumberValidateRequest": {"PhoneNumber": "+4915112345678", "IsoCountryCode": "DE"}
+    },
     "VerifyOTPMessage": {
         "VerifyOTPMessageRequestParameters": {
             "DestinationIdentity": "+12065550142",

@@ -11,6 +11,7 @@ from touchpoint.messaging.v1 import (
     holds_service_pb2_grpc,
     messaging_service_pb2_grpc,
     otp_service_pb2_grpc,
+    phone_numbers_service_pb2_grpc,
 )
 
 from libs.bus.consumer import Consumer
@@ -48,6 +49,7 @@ from services.messaging.servicer.holds import HoldsServicer
 from services.messaging.servicer.messaging import MessagingServicer
 from services.messaging.servicer.otp import OtpServicer
 from services.messaging.servicer.pages import LedgerPages
+from services.messaging.servicer.phone_numbers import PhoneNumbersServicer
 from services.messaging.setup.provider import own_account
 from services.messaging.store.batches import BatchStore
 from services.messaging.store.channels import ChannelStore
@@ -136,6 +138,7 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
             _service("Messaging", messaging_service_pb2_grpc, messaging),
             _service("Otp", otp_service_pb2_grpc, OtpServicer(passwords)),
             _service("Decisions", decisions_service_pb2_grpc, DecisionsServicer(ledger, pages)),
+            _service("PhoneNumbers", phone_numbers_service_pb2_grpc, PhoneNumbersServicer()),
             _service("Holds", holds_service_pb2_grpc, HoldsServicer(holds, clock)),
             _service(
                 "Dispatch",

@@ -57,6 +57,7 @@ RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
     "messaging.v1.AdmChannel": _STATUS,
     "messaging.v1.BaiduChannel": {**_STATUS, "Credential": "api_key"},
     "messaging.v1.VoiceChannel": _STATUS,
+    "messaging.v1.PhoneNumber": {"CleansedPhoneNumberE164": "cleansed_phone_number_e164"},
     "messaging.v1.ChannelStatus": {"Platform": "channel_type"},
     "analytics.v1.Event": {
         "Timestamp": "event_time",

@@ -26,6 +26,7 @@ CHANNELS: Final = "messaging.v1.ChannelsService/"
 TAGS: Final = "common.v1.TagsService/"
 MESSAGES: Final = "messaging.v1.MessagingService/"
 OTP: Final = "messaging.v1.OtpService/"
+NUMBERS: Final = "messaging.v1.PhoneNumbersService/"
 IN_APP: Final = "campaigns.v1.InAppService/"
 
 
@@ -170,6 +171,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "SendUsersMessages": Operation(MESSAGES + "SendUsersMessages"),
     "SendOTPMessage": Operation(OTP + "SendOTPMessage"),
     "VerifyOTPMessage": Operation(OTP + "VerifyOTPMessage"),
+    "PhoneNumberValidate": Operation(NUMBERS + "ValidatePhoneNumber", answer="phone_number"),
     "GetInAppMessages": Operation(IN_APP + "GetInAppMessages"),
     "ListTagsForResource": Operation(TAGS + "ListTags", way="list_tags"),
     "TagResource": Operation(TAGS + "TagResource", way="tag_resource"),

@@ -42,6 +42,7 @@ def gates(**more: object) -> Gates:
         "contents": OPEN.contents,
         "away": {},
         "enabled": OPEN.enabled,
+        "held": OPEN.held,
         "opted_out": frozenset(),
         "suppressed": {},
     }
