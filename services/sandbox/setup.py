@@ -54,6 +54,7 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Ports:
     later = await stack.enter_async_context(Later(settings.reactions_at_once))
     mail = _mail_host(settings, stack, (script, records, later))
     sms, push = SmsCentre(script, records, later), PushHost(script, records)
+    web = WebSms(script, records)
     centre = await _open_smpp(settings, stack, sms)
     host, port = split_address(settings.smtp_listen)
     tls, certificate = server_context(host)
@@ -61,23 +62,23 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Ports:
     smtp = await SmtpServer.open((host, port), mail, login, tls)
     stack.push_async_callback(smtp.close)
     parts = HttpParts(
-        script, records, later, mail, sms, push, centre.deliver, lambda: _forget(sms, centre),
+        script, records, later, mail, sms, push, web, centre.deliver, lambda: _forget(sms, centre),
         lambda: (centre.bound, centre.waiting), certificate,
     )  # fmt: skip
     http = serving(application(parts), split_address(settings.http_listen))
     port = await stack.enter_async_context(http)
-    kept = (script, records, push)
+    kept = (push, web)
     return Ports(smtp.port, centre.port, port, *(await _open_push(settings, stack, kept, tls)))
 
 
 async def _open_push(
     settings: Settings,
     stack: AsyncExitStack,
-    kept: tuple[Script, MessageLog, PushHost],
+    kept: tuple[PushHost, WebSms],
     tls: ssl.SSLContext,
 ) -> tuple[int, int]:
     """Open Apple's service, and the others over HTTP; returns their ports."""
-    script, records, push = kept
+    push, web = kept
     tls.set_alpn_protocols(["h2"])
     if settings.apns_client_ca:
         tls.load_verify_locations(settings.apns_client_ca)
@@ -88,7 +89,7 @@ async def _open_push(
     secret = settings.baidu_secret_key.get_secret_value()
     routes = PushRoutes(push, secret, settings.push_token_seconds)
     token = settings.twilio_auth_token.get_secret_value()
-    texts = TwilioRoutes(WebSms(script, records), token).routes()
+    texts = TwilioRoutes(web, token).routes()
     others = serving(push_application(routes, texts), split_address(settings.push_listen))
     return apple.port, await stack.enter_async_context(others)
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.messaging.adapters.push_client import PushService
-from services.messaging.adapters.twilio import TwilioAccount, TwilioAdapter
+from services.messaging.adapters.twilio import TwilioAccount, TwilioAdapter, TwilioCalls
 from services.messaging.domain.ledger import Reason
-from services.messaging.domain.outbound import Answered, OutboundSms
+from services.messaging.domain.outbound import Answered, OutboundSms, OutboundVoice
 from services.messaging.domain.outcomes import Status
 from tests.support.desk import rule
 from tests.support.sandboxes import Sandbox, sandbox
@@ -68,3 +68,26 @@ async def test_wrong_credentials_reject_the_sender_and_are_not_shown(box: Sandbo
         [answer] = await one.send([text("+5")])
     assert answer.reason is Reason.PROVIDER_REJECTED_SENDER
     assert "wrong" not in repr(TwilioAccount(SID, "wrong"))
+
+
+async def test_calls_speak_what_they_are_given(box: Sandbox) -> None:
+    await box.behave(rule("VOICE", "+2", kind="reject"))
+    service = PushService(f"http://127.0.0.1:{box.ports.push}")
+    plain = OutboundVoice(
+        "m1", "+1555", "+1", "5 < 6 & more", is_ssml=False, language_code="de-DE", voice_id="Vicki"
+    )
+    ssml = OutboundVoice("m2", "+1555", "+3", 'A <break time="1s"/> B', is_ssml=True)
+    refused = OutboundVoice("m3", "+1555", "+2", "Hi")
+    async with TwilioCalls(service, TwilioAccount(SID, "sandbox")) as calls:
+        answers = await calls.send([plain, ssml, refused])
+    assert [one.status for one in answers] == [
+        Status.SUCCESSFUL,
+        Status.SUCCESSFUL,
+        Status.PERMANENT_FAILURE,
+    ]
+    assert answers[0].provider_ids[0].startswith("CA")
+    [first] = await box.messages("VOICE", "+1")
+    said = '<Say language="de-DE" voice="Polly.Vicki">5 &lt; 6 &amp; more</Say>'
+    assert first["body"] == f"<Response>{said}</Response>"
+    [second] = await box.messages("VOICE", "+3")
+    assert second["body"] == '<Response><Say>A <break time="1s"/> B</Say></Response>'

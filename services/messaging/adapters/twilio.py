@@ -1,7 +1,8 @@
-"""Texts over Twilio's REST API (Twilio, "Message resource" and "Error and warning dictionary")."""
+"""Texts and calls over Twilio's REST API (Twilio, "Message resource", "Call resource")."""
 
 from dataclasses import dataclass, field
 from typing import Final
+from xml.sax.saxutils import escape, quoteattr
 
 import httpx
 
@@ -9,7 +10,7 @@ from libs.smpp.gsm import count_parts
 from services.messaging.adapters.push_client import HttpAdapter, PushService, json_of, told
 from services.messaging.domain.accounts import twilio_key
 from services.messaging.domain.ledger import Reason
-from services.messaging.domain.outbound import Outbound, OutboundSms
+from services.messaging.domain.outbound import Outbound, OutboundSms, OutboundVoice
 from services.messaging.domain.outcomes import Answer, Status
 
 _REASONS: Final = {
@@ -57,6 +58,33 @@ class TwilioAdapter(HttpAdapter):
             # One id for the whole text: Twilio counts parts and does not name them.
             return Answer(Status.SUCCESSFUL, (sid,), account=self._key)
         return _refusal(answer)
+
+
+class TwilioCalls(HttpAdapter):
+    """Places calls of one account, in which a text is spoken (TwiML, `<Say>`)."""
+
+    def __init__(self, service: PushService, account: TwilioAccount) -> None:
+        super().__init__(service)
+        self._path = f"/2010-04-01/Accounts/{account.account_sid}/Calls.json"
+        self._auth = httpx.BasicAuth(account.account_sid, account.auth_token)
+
+    async def submit(self, message: Outbound) -> Answer:
+        if not isinstance(message, OutboundVoice):
+            raise TypeError("calls are placed for spoken texts alone")
+        form = {"To": message.to, "From": message.source, "Twiml": twiml(message)}
+        answer = await self.client.post(self._path, data=form, auth=self._auth)
+        if answer.status_code == httpx.codes.CREATED:
+            return Answer(Status.SUCCESSFUL, (str(json_of(answer).get("sid", "")),))
+        return _refusal(answer)
+
+
+def twiml(message: OutboundVoice) -> str:
+    """The document that speaks a text; voices are those of Amazon Polly, as Pinpoint's were."""
+    text = message.text if message.is_ssml else escape(message.text)
+    language = f" language={quoteattr(message.language_code)}" if message.language_code else ""
+    named = message.voice_id if "." in message.voice_id else f"Polly.{message.voice_id}"
+    voice = f" voice={quoteattr(named)}" if message.voice_id else ""
+    return f"<Response><Say{language}{voice}>{text}</Say></Response>"
 
 
 def _refusal(answer: httpx.Response) -> Answer:

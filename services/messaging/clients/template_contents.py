@@ -4,7 +4,7 @@ from touchpoint.messaging.v1 import message_pb2
 from touchpoint.templates.v1 import template_pb2
 
 from services.messaging.domain.families import family
-from services.messaging.domain.recipients import EMAIL, SMS
+from services.messaging.domain.recipients import EMAIL, SMS, VOICE
 
 PushPart = (
     template_pb2.DefaultPushTemplate
@@ -25,6 +25,10 @@ def content_of(template: template_pb2.Template, channel_type: str) -> message_pb
         content.email.tracked = True
     elif channel_type == SMS:
         content.sms.body = template.sms.body
+    elif channel_type == VOICE:
+        voice = template.voice
+        content.voice.body = voice.body
+        content.voice.language_code, content.voice.voice_id = voice.language_code, voice.voice_id
     else:
         _fill(content.push, _part(template.push, channel_type))
     return content

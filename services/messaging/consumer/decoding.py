@@ -12,6 +12,7 @@ from services.messaging.clients.notifications import notification_of
 from services.messaging.domain.ledger import Origin
 from services.messaging.domain.push.words import PushWords
 from services.messaging.domain.rendering import Content, Source
+from services.messaging.domain.speech import is_ssml
 from services.messaging.domain.work import Recipient, Words, Work
 
 TYPES: Final[Mapping[int, str]] = {
@@ -73,13 +74,36 @@ def push_words(channel_type: str, content: pb.MessageContent) -> Words:
     return Words(Content(source), push=push)
 
 
+def voice_words(channel_type: str, content: pb.MessageContent) -> Words:
+    """A call with its templates compiled; values in SSML are escaped. Raises RenderingFailed."""
+    voice = content.voice
+    is_xml = is_ssml(voice.body)
+    source = Source(
+        channel_type,
+        text="" if is_xml else voice.body,
+        html=voice.body if is_xml else "",
+        substitutions=dict(content.substitutions),
+        defaults=dict(content.default_substitutions),
+        skip_on_missing=content.skip_on_missing_variable,
+    )
+    return Words(
+        Content(source),
+        origination_number=voice.origination_number,
+        language_code=voice.language_code,
+        voice_id=voice.voice_id,
+    )
+
+
 def words_of(channel_type: str, body: bytes) -> Words:
     """A content with its templates compiled. Raises RenderingFailed."""
     content = pb.MessageContent.FromString(body)
-    if content.WhichOneof("content") == "push":
+    kind = content.WhichOneof("content")
+    if kind == "push":
         return push_words(channel_type, content)
+    if kind == "voice":
+        return voice_words(channel_type, content)
     email, sms = content.email, content.sms
-    is_sms = content.WhichOneof("content") == "sms"
+    is_sms = kind == "sms"
     source = Source(
         channel_type,
         text=sms.body if is_sms else email.text,

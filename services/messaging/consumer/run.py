@@ -18,6 +18,7 @@ from services.messaging.domain.keywords import is_keyword_reply
 from services.messaging.domain.ledger import Outcome, Reason, State
 from services.messaging.domain.recipients import address_fault
 from services.messaging.domain.rendering import RenderingFailed
+from services.messaging.domain.voice_channel import VoiceChannel
 from services.messaging.domain.work import Recipient, Words
 from services.messaging.store.suppressions import Suppression
 from services.messaging.usecases.composition import (
@@ -28,6 +29,7 @@ from services.messaging.usecases.composition import (
 )
 from services.messaging.usecases.providers import Provider
 from services.messaging.usecases.push_composition import PushComposer
+from services.messaging.usecases.voice_composition import VoiceComposer
 
 # Rows of a paced channel are claimed this long before their slot, so that an opt-out or a hold
 # still stops them and few are UNKNOWN after a crash.
@@ -160,6 +162,8 @@ class BatchRun:
             )
         elif isinstance(channel, SmsChannel):
             composer = SmsComposer(work, words, channel)
+        elif isinstance(channel, VoiceChannel):
+            composer = VoiceComposer(work, words, channel)
         else:
             composer = PushComposer(work, words)
         self._telling.source = composer.source

@@ -9,11 +9,17 @@ from typing import Final
 
 from libs.errors import Violations
 from services.messaging.domain.families import PUSH_TYPES
-from services.messaging.domain.recipients import EMAIL, SMS, address_fault, domain_fault
+from services.messaging.domain.recipients import (
+    EMAIL,
+    SMS,
+    VOICE,
+    address_fault,
+    domain_fault,
+)
 
 ACCOUNT_SMS_RATE: Final = 20
 """Message parts a second of the whole installation (spec 12.0 X1)."""
-DIRECT_CHANNELS: Final = frozenset({EMAIL, SMS, *PUSH_TYPES})
+DIRECT_CHANNELS: Final = frozenset({EMAIL, SMS, VOICE, *PUSH_TYPES})
 _MOST_CONNECTIONS: Final = 50
 _DEFAULT_CONNECTIONS: Final = 4
 _MOST_WINDOW: Final = 16

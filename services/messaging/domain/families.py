@@ -11,6 +11,7 @@ MEMBERS: Final = {
     "gcm": ("GCM",),
     "adm": ("ADM",),
     "baidu": ("BAIDU",),
+    "voice": ("VOICE",),
 }
 """Channel types by family."""
 _FAMILIES: Final = {member: name for name, members in MEMBERS.items() for member in members}

@@ -118,7 +118,7 @@ def receipt_happening(told: Told, channel_type: str, at: datetime) -> list[Happe
     if not name:
         return []
     attributes = sms_attributes(told) if channel_type == SMS else _email_attributes(told)
-    if channel_type in PUSH_TYPES:
+    if channel_type in {*PUSH_TYPES, "VOICE"}:
         attributes["delivery_type"] = channel_type
     return [_of(told, name, at, attributes)]
 

@@ -52,7 +52,20 @@ class OutboundPush:
     authentication: str = ""
 
 
-Outbound = OutboundEmail | OutboundSms | OutboundPush
+@dataclass(frozen=True, slots=True)
+class OutboundVoice:
+    """A call: `text` is what is spoken, plain or the inside of an SSML `<speak>`."""
+
+    message_id: str
+    source: str
+    to: str
+    text: str
+    is_ssml: bool = False
+    language_code: str = ""
+    voice_id: str = ""
+
+
+Outbound = OutboundEmail | OutboundSms | OutboundPush | OutboundVoice
 
 
 class Adapter(Protocol):

@@ -123,6 +123,11 @@ _PUSH_EVENTS: Final[Mapping[State, str]] = {
     State.SKIPPED: "_push.failure",
 }
 """Spec 3.2: direct push sends have no events in the original; these are equivalents."""
+_VOICE_EVENTS: Final[Mapping[State, str]] = {
+    State.SENT: "_voice.initiated",
+    State.FAILED: "_voice.failed",
+    State.SKIPPED: "_voice.failed",
+}
 RECORD_STATUS: Final[Mapping[Reason, str]] = {
     Reason.OPT_OUT: "OPTED_OUT",
     Reason.SUPPRESSED: "OPTED_OUT",
@@ -166,6 +171,8 @@ def channel_event(channel_type: str, state: State, reason: Reason) -> str:
         return _SMS_EVENTS.get(state, "")
     if channel_type in PUSH_TYPES:
         return _PUSH_EVENTS.get(state, "")
+    if channel_type == "VOICE":
+        return _VOICE_EVENTS.get(state, "")
     return _EMAIL_EVENTS.get((state, reason), "")
 
 

@@ -15,6 +15,7 @@ from services.messaging.domain.families import PUSH_TYPES
 
 EMAIL: Final = "EMAIL"
 SMS: Final = "SMS"
+VOICE: Final = "VOICE"
 _LONGEST_EMAIL: Final = 254  # RFC 5321, 4.5.3.1.3 less the angle brackets (erratum 1690)
 _LONGEST_LOCAL: Final = 64  # RFC 5321, 4.5.3.1.1
 _LONGEST_DOMAIN: Final = 253
@@ -27,7 +28,9 @@ _PUNCTUATION: Final = {ord(sign): None for sign in " -.()/\u00a0"}
 
 def normal_form(channel_type: str) -> Callable[[str], str]:
     """The function that puts addresses of a channel into normal form; it never fails."""
-    return {SMS: _normal_phone, EMAIL: _normal_email}.get(channel_type, str.strip)
+    return {SMS: _normal_phone, VOICE: _normal_phone, EMAIL: _normal_email}.get(
+        channel_type, str.strip
+    )
 
 
 def normalized(channel_type: str, address: str) -> str:
@@ -45,7 +48,7 @@ def _normal_email(address: str) -> str:
 
 def address_fault(channel_type: str, address: str) -> str:
     """What is wrong with an address in normal form; empty when nothing is."""
-    if channel_type == SMS:
+    if channel_type in {SMS, VOICE}:
         return _phone_fault(address)
     if channel_type == EMAIL:
         return _email_fault(address)

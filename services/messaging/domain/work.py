@@ -45,6 +45,8 @@ class Words:
     entity_id: str = ""
     template_id: str = ""
     push: PushWords | None = None
+    language_code: str = ""
+    voice_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

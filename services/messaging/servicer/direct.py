@@ -15,15 +15,16 @@ from services.messaging.clients.template_contents import content_of
 from services.messaging.domain.channels import DIRECT_CHANNELS
 from services.messaging.domain.direct import Reached, Result, Target, permanent, temporary
 from services.messaging.domain.families import PUSH_TYPES
-from services.messaging.domain.recipients import EMAIL, SMS
+from services.messaging.domain.recipients import EMAIL, SMS, VOICE
 from services.messaging.servicer import direct_requests as requests
 from services.messaging.servicer.names import CHANNELS
 from services.messaging.usecases.direct import Content, DirectCall, DirectSender
 
-TemplateField = Literal["email_template", "sms_template", "push_template"]
+TemplateField = Literal["email_template", "sms_template", "push_template", "voice_template"]
 _TEMPLATES: Final[Mapping[str, TemplateField]] = {
     EMAIL: "email_template",
     SMS: "sms_template",
+    VOICE: "voice_template",
     **dict.fromkeys(PUSH_TYPES, "push_template"),
 }
 

@@ -5,7 +5,7 @@ from email.utils import parseaddr
 from typing import Final
 
 from touchpoint.common.v1 import channel_pb2
-from touchpoint.messaging.v1 import message_pb2
+from touchpoint.messaging.v1 import direct_messages_pb2, message_pb2
 from touchpoint.messaging.v1 import messaging_service_pb2 as pb
 
 from libs.errors import NotBuilt, Violations
@@ -17,7 +17,8 @@ from services.messaging.domain.channels import (
 )
 from services.messaging.domain.direct import MOST_RECIPIENTS
 from services.messaging.domain.families import PUSH_TYPES
-from services.messaging.domain.recipients import EMAIL, SMS, address_fault, normalized
+from services.messaging.domain.recipients import EMAIL, SMS, VOICE, address_fault, normalized
+from services.messaging.domain.speech import MOST_SSML
 from services.messaging.servicer.names import MESSAGE_TYPES
 from services.messaging.servicer.push_contents import check_push, own_message, push_content
 from services.messaging.usecases.direct import Content
@@ -50,6 +51,7 @@ def check(request: SendRequest) -> None:
     found.check(said, "message_configuration", "or template_configuration is needed")
     _check_email(found, request.message_configuration.email_message)
     _check_sms(found, request.message_configuration.sms_message)
+    _check_voice(found, request.message_configuration.voice_message)
     check_push(found, request.message_configuration)
     for kind in ("email_template", "sms_template", "push_template", "voice_template"):
         if request.template_configuration.HasField(kind):
@@ -121,11 +123,16 @@ def _check_sms(found: Violations, sms: pb.SmsMessage) -> None:
     found.check(fine, f"{where}.body", f"is longer than {_LONGEST_TEXT} characters")
 
 
+def _check_voice(found: Violations, voice: direct_messages_pb2.VoiceMessage) -> None:
+    where = "message_configuration.voice_message"
+    fine = len(voice.body) <= MOST_SSML
+    found.check(fine, f"{where}.body", f"is longer than {MOST_SSML} characters")
+    if voice.origination_number:
+        fault = address_fault(VOICE, normalized(VOICE, voice.origination_number))
+        found.check(not fault, f"{where}.origination_number", fault)
+
+
 def _refuse_unbuilt(request: SendRequest) -> None:
-    if request.message_configuration.HasField("voice_message"):
-        raise NotBuilt("voice messages")
-    if request.template_configuration.HasField("voice_template"):
-        raise NotBuilt("voice messages")
     simple = request.message_configuration.email_message.simple_email
     for part in (simple.subject, simple.html_part, simple.text_part):
         if part.charset.upper() not in {"", "UTF-8", "UTF8"}:
@@ -150,6 +157,8 @@ def inline_contents(
         sms.sms.body = default.body
         sms.substitutions.update(first_values(default.substitutions))
         yield SMS, sms
+    if configuration.voice_message.body or default.body:
+        yield VOICE, _voice(configuration)
     for channel_type in PUSH_TYPES:
         if own_message(configuration, channel_type) or default.body:
             yield channel_type, _push(configuration, channel_type)
@@ -163,6 +172,8 @@ def silent_content(
         return _email(configuration.email_message)
     if channel_type == SMS:
         return _sms(configuration.sms_message)
+    if channel_type == VOICE:
+        return _voice(configuration)
     return _push(configuration, channel_type)
 
 
@@ -199,6 +210,16 @@ def _email(email: pb.EmailMessage) -> message_pb2.MessageContent:
     said.email.headers.extend(simple.headers)
     said.email.raw = email.raw_email.data
     said.email.tracked = True
+    return said
+
+
+def _voice(configuration: pb.DirectMessageConfiguration) -> message_pb2.MessageContent:
+    voice, default = configuration.voice_message, configuration.default_message
+    said = _said(voice.substitutions if voice.body else default.substitutions)
+    said.voice.body = voice.body or default.body
+    said.voice.language_code = voice.language_code
+    said.voice.voice_id = voice.voice_id
+    said.voice.origination_number = normalized(VOICE, voice.origination_number)
     return said
 
 

@@ -16,7 +16,7 @@ from services.messaging.adapters.null import NullAdapter
 from services.messaging.adapters.push_client import PushService
 from services.messaging.adapters.smpp import Ears, SmppAdapter
 from services.messaging.adapters.smtp import MailServer, SmtpAdapter
-from services.messaging.adapters.twilio import TwilioAccount, TwilioAdapter
+from services.messaging.adapters.twilio import TwilioAccount, TwilioAdapter, TwilioCalls
 from services.messaging.config import Settings
 from services.messaging.domain.accounts import OwnAccount, account_key, sms_limits
 from services.messaging.domain.channels import (
@@ -31,8 +31,8 @@ from services.messaging.domain.channels import (
 from services.messaging.domain.families import PUSH_TYPES
 from services.messaging.domain.limits import Limit
 from services.messaging.domain.push_channels import PushChannel
-from services.messaging.domain.recipients import EMAIL
-from services.messaging.domain.voice_channel import VoiceChannel
+from services.messaging.domain.recipients import EMAIL, VOICE
+from services.messaging.domain.voice_channel import CALLS_PER_MINUTE, VoiceChannel
 from services.messaging.setup.push import push_adapter
 from services.messaging.store.channels import ChannelStore
 from services.messaging.usecases.failover import Failover, Way
@@ -71,7 +71,7 @@ class ProviderFactory:
         """The function that opens providers of a channel."""
         if channel_type in PUSH_TYPES:
             return partial(self._push, channel_type)
-        return self._email if channel_type == EMAIL else self._sms
+        return {EMAIL: self._email, VOICE: self._voice}.get(channel_type, self._sms)
 
     async def _email(self, app_id: str, version: int) -> Provider | None:
         try:
@@ -109,6 +109,24 @@ class ProviderFactory:
         rate = channel.messages_per_second
         limits = (Limit(f"{channel_type.lower()}/{app_id}", rate),) if rate else ()
         return Provider(version, channel, adapter, limits)
+
+    async def _voice(self, app_id: str, version: int) -> Provider | None:
+        try:
+            channel = await self._channels.channel(app_id, VOICE)
+        except SecretUnreadable as error:
+            _tell_unusable(app_id, error)
+            return None
+        if not isinstance(channel, VoiceChannel) or not channel.enabled or not channel.account_sid:
+            return None
+        calls = channel.calls_per_minute or CALLS_PER_MINUTE
+        limits = (Limit(f"voice/{app_id}", calls, window_seconds=60),)
+        return Provider(version, channel, self._voice_adapter(channel), limits)
+
+    def _voice_adapter(self, channel: VoiceChannel) -> KeptAdapter:
+        if self._settings.null_provider:
+            return NullAdapter()
+        account = TwilioAccount(channel.account_sid, channel.auth_token)
+        return TwilioCalls(self._twilio_service(), account)
 
     def _push_adapter(self, channel_type: str, channel: PushChannel) -> KeptAdapter:
         if self._settings.null_provider:
@@ -167,11 +185,14 @@ class ProviderFactory:
         )
 
     def _twilio(self, twilio: Twilio) -> TwilioAdapter:
+        account = TwilioAccount(twilio.account_sid, twilio.auth_token)
+        return TwilioAdapter(self._twilio_service(), account)
+
+    def _twilio_service(self) -> PushService:
         settings = self._settings
-        service = PushService(
+        return PushService(
             settings.twilio_url, settings.provider_timeout_seconds, settings.push_ca_file
         )
-        return TwilioAdapter(service, TwilioAccount(twilio.account_sid, twilio.auth_token))
 
     def _account(self, smpp: Smpp) -> Account:
         if not smpp.host:

@@ -12,6 +12,7 @@ from services.messaging.domain.channels import EmailChannel, SmsChannel
 from services.messaging.domain.limits import Limit
 from services.messaging.domain.outbound import Adapter
 from services.messaging.domain.push_channels import PushChannel
+from services.messaging.domain.voice_channel import VoiceChannel
 from services.messaging.usecases.composition import Sign
 
 LOOK_SECONDS: Final = 1.0
@@ -28,7 +29,7 @@ class Provider:
     """An application's way out: its settings, adapter, own limits and signature."""
 
     version: int
-    channel: EmailChannel | SmsChannel | PushChannel
+    channel: EmailChannel | SmsChannel | PushChannel | VoiceChannel
     adapter: KeptAdapter
     limits: tuple[Limit, ...] = ()
     sign: Sign | None = None

@@ -18,7 +18,8 @@ from services.sandbox.domain.schema import (
 EMAIL: Final = "EMAIL"
 SMS: Final = "SMS"
 PUSH: Final = "PUSH"
-CHANNELS: Final = (EMAIL, SMS, PUSH)
+VOICE: Final = "VOICE"
+CHANNELS: Final = (EMAIL, SMS, PUSH, VOICE)
 # Every message walks the list.
 MAX_BEHAVIOURS: Final = 1000
 
@@ -97,6 +98,13 @@ OUTCOMES: Final[dict[str, dict[str, Rules]]] = {
         "slow": {"delay_ms": Rule(1000)},
         "down": {},
     },
+    VOICE: {
+        "deliver": {},
+        "reject": {},
+        "throttle": {"per_second": RATE},
+        "slow": {"delay_ms": Rule(1000)},
+        "down": {},
+    },
 }
 ACTIONS: Final[dict[str, dict[str, Rules]]] = {
     EMAIL: {
@@ -106,6 +114,7 @@ ACTIONS: Final[dict[str, dict[str, Rules]]] = {
     },
     SMS: {"reply": {"after_ms": AFTER, "share": SHARE, "text": Rule("STOP")}},
     PUSH: {},
+    VOICE: {},
 }
 MATCH: Final[Rules] = {
     "channel": Rule(EMAIL, choices=CHANNELS),

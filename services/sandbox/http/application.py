@@ -25,7 +25,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from libs.errors import InvalidFields, ResourceNotFound, TouchpointError, Violations
-from services.sandbox.domain.behaviours import CHANNELS, EMAIL, PUSH, SMS, parse_behaviours
+from services.sandbox.domain.behaviours import CHANNELS, EMAIL, PUSH, SMS, VOICE, parse_behaviours
 from services.sandbox.domain.carriers import parse_carriers
 from services.sandbox.domain.log import Arrivals, MessageLog, Record
 from services.sandbox.domain.mail import read_mail
@@ -37,6 +37,7 @@ from services.sandbox.usecases.mail import MailHost
 from services.sandbox.usecases.push import PushHost
 from services.sandbox.usecases.script import Script
 from services.sandbox.usecases.sms import SmsCentre
+from services.sandbox.usecases.web_sms import WebSms
 
 MAX_LIMIT: Final = 10_000
 MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
@@ -64,6 +65,7 @@ class Parts:
     mail: MailHost
     sms: SmsCentre
     push: PushHost
+    web: WebSms
     deliver: Callable[[Inbound], int]
     forget: Callable[[], None]
     links: Callable[[], tuple[int, int]]
@@ -119,8 +121,8 @@ class Routes:
         if request.query_params.get("pending", "") in {"1", "true"}:
             parts.forget()
         parts.records.clear()
-        for arrivals in (parts.mail.arrivals, parts.sms.arrivals, parts.push.arrivals):
-            arrivals.clear()
+        for host in (parts.mail, parts.sms, parts.push, parts.web):
+            host.arrivals.clear()
         return Response(status_code=204)
 
     async def behaviours(self, _: Request) -> Response:
@@ -192,6 +194,7 @@ class Routes:
             EMAIL: parts.mail.arrivals,
             SMS: parts.sms.arrivals,
             PUSH: parts.push.arrivals,
+            VOICE: parts.web.arrivals,
         }
         return arrivals[channel]
 

@@ -1,6 +1,7 @@
-"""Twilio's REST API, as far as senders meet it: `POST /2010-04-01/Accounts/{sid}/Messages.json`."""
+"""Twilio's REST API, as far as senders meet it: `Messages.json` and `Calls.json` of an account."""
 
 import base64
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from services.sandbox.domain.behaviours import SMS, VOICE
 from services.sandbox.usecases.web_sms import WebSms
 
 _REFUSALS: Final = {
@@ -25,23 +27,33 @@ class TwilioRoutes:
         self._auth_token = auth_token
 
     async def messages(self, request: Request) -> Response:
+        return await self._take(request, SMS, {"To": 21604, "From": 21603, "Body": 21602})
+
+    async def calls(self, request: Request) -> Response:
+        return await self._take(request, VOICE, {"To": 21201, "From": 21213, "Twiml": 21205})
+
+    async def _take(self, request: Request, channel: str, needed: Mapping[str, int]) -> Response:
         sid = request.path_params["sid"]
         login = base64.b64encode(f"{sid}:{self._auth_token}".encode()).decode()
         if request.headers.get("authorization") != f"Basic {login}":
             return _error(401, 20003, "Authenticate")
         form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
-        for name, code in (("To", 21604), ("From", 21603), ("Body", 21602)):
+        for name, code in needed.items():
             if not form.get(name):
                 return _error(400, code, f"A '{name}' is required")
-        answer = await self._texts.take(form["From"], form["To"], form["Body"])
+        said = form.get("Body") or form.get("Twiml", "")
+        answer = await self._texts.take(channel, form["From"], form["To"], said)
         if answer.refused:
             return _error(*_REFUSALS[answer.refused])
         return JSONResponse({"sid": answer.sid, "status": "queued"}, 201)
 
     def routes(self) -> list[Route]:
         """The paths that they have."""
-        path = "/2010-04-01/Accounts/{sid}/Messages.json"
-        return [Route(path, self.messages, methods=["POST"])]
+        account = "/2010-04-01/Accounts/{sid}"
+        return [
+            Route(f"{account}/Messages.json", self.messages, methods=["POST"]),
+            Route(f"{account}/Calls.json", self.calls, methods=["POST"]),
+        ]
 
 
 def _error(status: int, code: int, message: str) -> Response:

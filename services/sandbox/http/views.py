@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.sandbox.domain.behaviours import EMAIL, PUSH, SMS
+from services.sandbox.domain.behaviours import EMAIL, PUSH, SMS, VOICE
 from services.sandbox.domain.log import Record
 from services.sandbox.domain.mail import read_mail
 
@@ -21,7 +21,7 @@ def message_view(record: Record) -> dict[str, Any]:
         "provider_message_id": record.message_id,
         "outcome": record.outcome,
     }
-    views = {EMAIL: _mail_view, SMS: _sms_view, PUSH: _push_view}
+    views = {EMAIL: _mail_view, SMS: _sms_view, PUSH: _push_view, VOICE: _push_view}
     return view | views[record.channel](record)
 
 

@@ -1,15 +1,19 @@
-"""Texts that come over HTTP: the same script as the SMS centre's, without parts and receipts."""
+"""Texts and calls that come over HTTP: the script of their channel, without receipts."""
 
 import asyncio
 import itertools
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Final
 
 from libs.smpp.gsm import count_parts
-from services.sandbox.domain.behaviours import SMS
-from services.sandbox.domain.log import MessageLog, Record
+from services.sandbox.domain.behaviours import SMS, VOICE
+from services.sandbox.domain.log import Arrivals, MessageLog, Record
 from services.sandbox.usecases.script import Script
+
+_KINDS: Final = {SMS: "SM", VOICE: "CA"}
+"""What ids of messages and of calls begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +28,26 @@ class WebSms:
     """Decides by the script and keeps what it took."""
 
     def __init__(self, script: Script, records: MessageLog) -> None:
+        self.arrivals = Arrivals()
         self._script = script
         self._records = records
-        self._sids = map(
-            "SM{}{:08x}".format, itertools.repeat(secrets.token_hex(12)), itertools.count(1)
+        self._ids = map(
+            "{}{:08x}".format, itertools.repeat(secrets.token_hex(12)), itertools.count(1)
         )
 
-    async def take(self, sender: str, to: str, text: str) -> WebAnswer:
-        """Take one text, or refuse it."""
-        behaviour = self._script.behaviour(SMS, to)
+    async def take(self, channel: str, sender: str, to: str, text: str) -> WebAnswer:
+        """Take one text or call, or refuse it."""
+        behaviour = self._script.behaviour(channel, to)
         outcome = behaviour.outcome
         if outcome.kind in {"reject", "down"}:
             return WebAnswer(refused=outcome.kind)
         if outcome.kind == "throttle" and not self._script.admits(behaviour, time.monotonic_ns()):
             return WebAnswer(refused=outcome.kind)
-        sid, parts = next(self._sids), count_parts(text).parts
+        self.arrivals.add(time.time_ns(), time.monotonic_ns(), sender, "", "accepted")
+        sid, parts = _KINDS[channel] + next(self._ids), count_parts(text).parts
         self._records.append(
             Record(
-                SMS, to, sender, sid, time.time_ns() // 1_000_000, text.encode(), outcome.kind,
+                channel, to, sender, sid, time.time_ns() // 1_000_000, text.encode(), outcome.kind,
                 parts=parts,
             )
         )  # fmt: skip
