@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,21 +27,21 @@ _LONGEST_REFERENCE: Final = 48
 _SALT_BYTES: Final = 16
 _ENGLISH: Final = "This is your One Time Password: {code} from {brand}"
 _SPANISH: Final = "Tu contraseña de un solo uso es {code}. {brand}"
-_FRENCH: Final = "Voici votre mot de passe à usage unique : {code} de {brand}"
+_FRENCH: Final = "Votre mot de passe à usage unique pour {brand} : {code}"
 TEXTS: Final[Mapping[str, str]] = {
-    "de-DE": "Ihr Einmalpasswort lautet: {code} von {brand}",
+    "de-DE": "Ihr Einmalpasswort von {brand} lautet: {code}",
     "en-GB": _ENGLISH,
     "en-US": _ENGLISH,
     "es-419": _SPANISH,
     "es-ES": _SPANISH,
     "fr-CA": _FRENCH,
     "fr-FR": _FRENCH,
-    "it-IT": "La tua password monouso è: {code} da {brand}",
+    "it-IT": "La tua password monouso per {brand} è: {code}",
     "ja-JP": "{brand}のワンタイムパスワードは {code} です",
     "ko-KR": "{brand} 일회용 비밀번호는 {code}입니다",
-    "pt-BR": "Sua senha de uso único é: {code} de {brand}",
-    "zh-CN": "您的一次性密码是 {code},来自 {brand}",
-    "zh-TW": "您的一次性密碼是 {code},來自 {brand}",
+    "pt-BR": "Sua senha de uso único para {brand} é: {code}",
+    "zh-CN": "您的 {brand} 一次性密码是 {code}",
+    "zh-TW": "您的 {brand} 一次性密碼是 {code}",
 }
 """The text by language."""
 
@@ -84,9 +85,7 @@ def check(order: OtpOrder) -> Violations:
     """Every field of an order that is wrong, by its name in `SendOTPMessageRequest`."""
     found = Violations()
     found.check(order.channel == SMS, "channel", "must be SMS")
-    fine = len(order.brand_name.strip()) > 0 and len(order.brand_name) <= _LONGEST_BRAND
-    found.check(fine, "brand_name", f"must be 1 to {_LONGEST_BRAND} characters")
-    found.check("{{" not in order.brand_name, "brand_name", "may hold no {{")
+    _check_brand(found, order.brand_name)
     check_pair(found, order.destination, order.reference_id)
     sender = order.origination
     fine = is_origination_number(sender) or is_sender_id(sender)
@@ -97,6 +96,14 @@ def check(order: OtpOrder) -> Violations:
     fine = not order.language or order.language in TEXTS
     found.check(fine, "language", f"must be one of {', '.join(TEXTS)}")
     return found
+
+
+def _check_brand(found: Violations, brand: str) -> None:
+    fine = brand.strip() and len(brand) <= _LONGEST_BRAND
+    found.check(fine, "brand_name", f"must be 1 to {_LONGEST_BRAND} characters")
+    # It becomes part of a template: what is no plain text there would cost the user the code.
+    fine = "{{" not in brand and all(unicodedata.category(sign) != "Cc" for sign in brand)
+    found.check(fine, "brand_name", "may hold no {{ and no control characters")
 
 
 def check_pair(found: Violations, destination: str, reference_id: str) -> None:
@@ -123,25 +130,38 @@ class KeptOtp:
 
 
 class OtpHasher:
-    """Hashes codes with a key of the installation."""
+    """Hashes codes with the newest key of the installation and knows them by any of its keys.
 
-    def __init__(self, master_key: str) -> None:
-        derive = HKDF(hashes.SHA256(), 32, salt=None, info=b"touchpoint/otp")
-        self._key = derive.derive(master_key.encode())
+    `master_keys` is as for `libs.vault.Vault`: one or more, separated by commas, the newest first.
+    A new one in front therefore leaves the codes that are on their way valid.
+    """
+
+    def __init__(self, master_keys: str) -> None:
+        self._keys = [_derived(one.strip()) for one in master_keys.split(",") if one.strip()]
+        if not self._keys:
+            raise ValueError("there is no master key")
 
     def keep(self, app_id: str, order: OtpOrder, code: str, now: datetime) -> KeptOtp:
         """The code as it is kept."""
         salt = secrets.token_bytes(_SALT_BYTES)
         key = otp_key(app_id, order.destination, order.reference_id)
-        digest, until = self._digest(salt, code), now + order.validity
+        digest, until = _digest(self._keys[0], salt, code), now + order.validity
         return KeptOtp(key, app_id, salt, digest, order.most_attempts, until)
 
     def matches(self, kept: KeptOtp, code: str) -> bool:
         """Whether it is the code; takes as long for a wrong one."""
-        return hmac.compare_digest(kept.digest, self._digest(kept.salt, code))
+        digests = [_digest(key, kept.salt, code) for key in self._keys]
+        # Summed: `any` would end at the key that fits.
+        return sum(hmac.compare_digest(kept.digest, one) for one in digests) > 0
 
-    def _digest(self, salt: bytes, code: str) -> bytes:
-        return hmac.digest(self._key, salt + code.encode(errors="replace"), hashlib.sha256)
+
+def _derived(master_key: str) -> bytes:
+    derive = HKDF(hashes.SHA256(), 32, salt=None, info=b"touchpoint/otp")
+    return derive.derive(master_key.encode())
+
+
+def _digest(key: bytes, salt: bytes, code: str) -> bytes:
+    return hmac.digest(key, salt + code.encode(errors="replace"), hashlib.sha256)
 
 
 def otp_key(app_id: str, destination: str, reference_id: str) -> str:

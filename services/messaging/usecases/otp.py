@@ -1,8 +1,10 @@
 """Sending and checking one-time passwords.
 
 The code is a value of the message's recipient, not of its content: contents are kept for weeks,
-while the batch that holds recipients goes a minute after its outcome, at the latest when the code
-is dead.
+while the batch that holds recipients goes about a minute after its outcome. What still waits is
+closed when the code dies. Only a batch whose outcome nobody knows (UNKNOWN) stays until somebody
+resolves it, and a queue message that no worker could handle stays among the dead letters: these
+may outlive their codes, which are of no use then.
 """
 
 from touchpoint.messaging.v1 import message_pb2

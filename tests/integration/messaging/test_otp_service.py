@@ -1,6 +1,7 @@
 """One-time passwords through the real gateway, and through worker and SMS centre to a phone."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -13,16 +14,22 @@ from touchpoint.messaging.v1 import messaging_service_pb2 as messaging
 from touchpoint.messaging.v1 import otp_service_pb2 as pb
 
 from libs.ids import new_id
-from services.messaging.domain.otp import OtpHasher, OtpOrder, otp_key
+from services.messaging.domain.otp import TEXTS, otp_key
 from services.messaging.store.erasure import ErasureStore
-from services.messaging.store.otp import OtpStore
-from tests.integration.messaging.gateway_support import METADATA, SMS, Gateway, running_gateway
+from tests.integration.messaging.gateway_support import (
+    METADATA,
+    SMS,
+    Gateway,
+    running_gateway,
+    sms_channel,
+)
 from tests.support.desk import worker
 from tests.support.running import common, refusal
 from tests.support.sandboxes import Sandbox, eventually, sandbox
 
 pytestmark = pytest.mark.servers
-PHONE = "+12065550142"
+_NUMBERS = itertools.count()
+"""No phone gets the texts of two tests."""
 SENT = messaging.DELIVERY_STATUS_SUCCESSFUL
 
 
@@ -60,7 +67,7 @@ async def app_id(gateway: Gateway) -> str:
 
 
 def phone() -> str:
-    return f"+1206555{int(new_id(), 16) % 10_000:04d}"
+    return f"+1206555{next(_NUMBERS):04d}"
 
 
 async def send(gateway: Gateway, app_id: str, to: str, **changes: Any) -> messaging.MessageResult:
@@ -105,10 +112,33 @@ async def test_a_code_reaches_the_phone_and_is_right_once(
     code = await code_on(phones, to)
     assert len(code) == 8
     [text] = await phones.messages("SMS", to)
-    assert text["body"] == f"Ihr Einmalpasswort lautet: {code} von Shop"
+    assert text["body"] == f"Ihr Einmalpasswort von Shop lautet: {code}"
     assert not await verify(gateway, app_id, to, code, "another reference")
     assert await verify(gateway, app_id, to, code)
     assert not await verify(gateway, app_id, to, code)
+
+
+async def test_every_language_reaches_the_phone(
+    gateway: Gateway, phones: Sandbox, app_id: str
+) -> None:
+    for language, words in TEXTS.items():
+        to = phone()
+        await send(gateway, app_id, to, language=language, brand_name="{x} & 'Söhne' }}")
+        code = await code_on(phones, to)
+        [text] = await phones.messages("SMS", to)
+        assert text["body"] == words.format(code=code, brand="{x} & 'Söhne' }}")
+        assert await verify(gateway, app_id, to, code)
+
+
+@pytest.mark.parametrize("sender", ["SHOP", "12345", "+12065550199"])
+async def test_a_text_comes_from_whom_it_should(
+    gateway: Gateway, phones: Sandbox, app_id: str, sender: str
+) -> None:
+    to = phone()
+    await send(gateway, app_id, to, origination_identity=sender)
+    await code_on(phones, to)
+    [text] = await phones.messages("SMS", to)
+    assert text["from"].lstrip("+") == sender.lstrip("+")
 
 
 async def test_of_answers_at_the_same_time_one_is_right(
@@ -131,6 +161,14 @@ async def test_wrong_answers_kill_a_code(gateway: Gateway, phones: Sandbox, app_
     assert not await verify(gateway, app_id, to, code)
 
 
+async def test_the_last_attempt_counts(gateway: Gateway, phones: Sandbox, app_id: str) -> None:
+    to = phone()
+    await send(gateway, app_id, to, allowed_attempts=2)
+    code = await code_on(phones, to)
+    assert not await verify(gateway, app_id, to, f"{code}0")
+    assert await verify(gateway, app_id, to, code)
+
+
 async def test_a_new_code_takes_the_place_of_the_old(
     gateway: Gateway, phones: Sandbox, app_id: str
 ) -> None:
@@ -143,13 +181,53 @@ async def test_a_new_code_takes_the_place_of_the_old(
     assert await verify(gateway, app_id, to, second)
 
 
-async def test_a_code_dies_when_its_time_is_over(gateway: Gateway, app_id: str) -> None:
-    store, hasher = OtpStore(gateway.database), OtpHasher("any")
-    order, now = OtpOrder("SMS", "Shop", PHONE, "SHOP", "r"), datetime.now(UTC)
-    await store.put(hasher.keep(app_id, order, "123456", now))
-    key = otp_key(app_id, PHONE, "r")
-    assert await store.attempt(key, now + timedelta(minutes=15)) is None
-    assert await store.attempt(key, now + timedelta(minutes=14, seconds=59)) is not None
+async def test_a_code_dies_when_its_time_is_over(
+    gateway: Gateway, phones: Sandbox, app_id: str
+) -> None:
+    to = phone()
+    await send(gateway, app_id, to)
+    code, past = await code_on(phones, to), datetime.now(UTC) - timedelta(milliseconds=1)
+    change = {"$set": {"expire_time": past}}
+    assert (await gateway.database["otps"].update_one({"app_id": app_id}, change)).modified_count
+    assert not await verify(gateway, app_id, to, code)
+
+
+async def test_above_the_rate_there_is_no_code(gateway: Gateway, app_id: str) -> None:
+    await sms_channel(gateway, app_id, parts_per_second=1)
+    phones = [phone() for _ in range(8)]
+    answers = await asyncio.gather(*(send(gateway, app_id, to) for to in phones))
+    sent = dict(zip(phones, answers, strict=True))
+    refused = [to for to, one in sent.items() if one.status_code == 429]
+    assert refused
+    throttled = messaging.DELIVERY_STATUS_THROTTLED
+    assert all(sent[to].delivery_status == throttled for to in refused)
+    keys = [otp_key(app_id, to, "sign-in") for to in refused]
+    assert await gateway.database["otps"].count_documents({"_id": {"$in": keys}}) == 0
+    kept = await gateway.database["otps"].count_documents({"app_id": app_id})
+    assert kept == len(sent) - len(refused)
+
+
+async def test_a_channel_that_is_off_leaves_no_code(gateway: Gateway) -> None:
+    app_id, to = new_id(), phone()
+    result = await send(gateway, app_id, to)
+    assert result.delivery_status == messaging.DELIVERY_STATUS_PERMANENT_FAILURE
+    assert await gateway.database["otps"].count_documents({"app_id": app_id}) == 0
+
+
+async def test_logs_tell_neither_code_nor_number(
+    gateway: Gateway, phones: Sandbox, app_id: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    to = phone()
+    await send(gateway, app_id, to, code_length=8)
+    code = await code_on(phones, to)
+    assert await verify(gateway, app_id, to, code)
+    with pytest.raises(aio.AioRpcError):
+        await verify(gateway, app_id, to, code, "")
+    said = "".join(capfd.readouterr())
+    assert "SendOTPMessage" in said
+    assert "VerifyOTPMessage" in said
+    assert code not in said
+    assert to.lstrip("+") not in said
 
 
 async def test_who_gets_no_text_has_no_code(gateway: Gateway, app_id: str) -> None:
