@@ -29,6 +29,8 @@ _PROVIDERS: Mapping[str, Mapping[str, str]] = {
         "ADM_TOKEN_URL": "/auth/O2/token",
         "BAIDU_URL": "",
         "TWILIO_URL": "",
+        "SES_URL": "",
+        "AWS_SMS_URL": "/aws-sms",
     },
 }
 

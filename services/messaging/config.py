@@ -40,6 +40,9 @@ class Settings(ChassisSettings):
     """Where push services are; an application's own settings name none."""
     twilio_url: str = "https://api.twilio.com"
     """Twilio, or whoever speaks its API to the whole installation."""
+    ses_url: str = ""
+    aws_sms_url: str = ""
+    """Amazon SES and AWS End User Messaging; empty means the addresses of their region."""
     push_ca_file: str = ""
     """Certificates to trust for services over HTTP in the place of the system's. For tests."""
     null_provider: bool = False

@@ -24,6 +24,7 @@ class Settings(ChassisSettings):
     apns_tls: bool = True
     apns_client_ca: str = ""
     push_token_seconds: int = Field(default=3600, ge=1)
+    aws_key_id: str = "sandbox"
     twilio_auth_token: SecretStr = SecretStr("sandbox")
     baidu_secret_key: SecretStr = SecretStr("sandbox")
     smtp_username: str = ""

@@ -17,6 +17,7 @@ from services.sandbox.config import Settings
 from services.sandbox.domain.log import MessageLog
 from services.sandbox.http.application import Parts as HttpParts
 from services.sandbox.http.application import application
+from services.sandbox.http.aws import AwsRoutes
 from services.sandbox.http.push import PushRoutes, push_application
 from services.sandbox.http.server import serving
 from services.sandbox.http.twilio import TwilioRoutes
@@ -89,7 +90,10 @@ async def _open_push(
     secret = settings.baidu_secret_key.get_secret_value()
     routes = PushRoutes(push, secret, settings.push_token_seconds)
     token = settings.twilio_auth_token.get_secret_value()
-    texts = TwilioRoutes(web, token).routes()
+    texts = [
+        *TwilioRoutes(web, token).routes(),
+        *AwsRoutes(web, settings.aws_key_id).routes(),
+    ]
     others = serving(push_application(routes, texts), split_address(settings.push_listen))
     return apple.port, await stack.enter_async_context(others)
 

@@ -38,11 +38,18 @@ def twilio_key(account_sid: str) -> str:
     return derived_id("twilio", account_sid)[:_KEY_DIGITS]
 
 
+def aws_key(access_key_id: str) -> str:
+    """As `account_key`, for an account at AWS."""
+    return derived_id("aws", access_key_id)[:_KEY_DIGITS]
+
+
 def account_of(channel: SmsChannel, own: OwnAccount) -> str:
     """The key of the account that a channel sends over."""
     smpp = channel.smpp
     if channel.twilio is not None:
         return twilio_key(channel.twilio.account_sid)
+    if channel.aws is not None:
+        return aws_key(channel.aws.access_key_id)
     return account_key(smpp.host, smpp.port, smpp.system_id) if smpp.host else own.key
 
 
@@ -55,7 +62,7 @@ def sms_limits(app_id: str, channel: SmsChannel | None, own: OwnAccount) -> tupl
     rate = channel.parts_per_second if channel else 0
     if channel is None or not rate:
         return (Limit(INSTALLATION_BUCKET, own.rate),)
-    if not channel.smpp.host and channel.twilio is None:
+    if not channel.smpp.host and channel.twilio is None and channel.aws is None:
         return Limit(f"sms/{app_id}", rate), Limit(INSTALLATION_BUCKET, own.rate)
     key = account_of(channel, own)
     return (Limit(INSTALLATION_BUCKET if key == own.key else f"sms/{key}", rate),)

@@ -29,6 +29,8 @@ _LONGEST_REPLY: Final = 1600  # spec 7.5
 _SENDER_ID: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 _-]{1,11}")  # spec 6.4
 _SHORT_CODE: Final = re.compile(r"[0-9]{3,8}")
 MOST_FALLBACKS: Final = 4
+_REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]")
+_LONGEST_SET: Final = 64
 _ACCOUNT_SID: Final = re.compile(r"AC[0-9a-f]{32}")
 _SELECTOR: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
@@ -86,8 +88,21 @@ class Twilio:
 
 
 @dataclass(frozen=True, slots=True)
+class Aws:
+    """An account at AWS: Amazon SES for email, End User Messaging for SMS."""
+
+    region: str
+    access_key_id: str
+    secret_access_key: str = field(default="", repr=False)
+    configuration_set: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EmailChannel:
-    """Settings of the email channel; `fallbacks` take mail while those before them do not."""
+    """Settings of the email channel: over `smtp`, or over `ses` when there is one.
+
+    `fallbacks` take mail while those before them do not.
+    """
 
     enabled: bool
     from_address: str
@@ -95,7 +110,8 @@ class EmailChannel:
     smtp: Smtp = field(default_factory=Smtp)
     dkim: Dkim = field(default_factory=Dkim)
     messages_per_second: int = 0
-    fallbacks: tuple[Smtp, ...] = ()
+    fallbacks: tuple[Smtp | Aws, ...] = ()
+    ses: Aws | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +150,8 @@ class SmsChannel:
     parts_per_second: int = 0
     replies: Replies = field(default_factory=Replies)
     twilio: Twilio | None = None
-    fallbacks: tuple[Smpp | Twilio, ...] = ()
+    fallbacks: tuple[Smpp | Twilio | Aws, ...] = ()
+    aws: Aws | None = None
 
 
 def connections_of(asked: int) -> int:
@@ -157,10 +174,16 @@ def check_email(channel: EmailChannel) -> Violations:
     _check_smtp(found, "smtp", channel.smtp)
     fine = len(channel.fallbacks) <= MOST_FALLBACKS
     found.check(fine, "fallbacks", f"must be at most {MOST_FALLBACKS}")
-    for place, smtp in enumerate(channel.fallbacks):
-        where = f"fallbacks[{place}].smtp"
-        found.check(smtp.host, f"{where}.host", "is needed")
-        _check_smtp(found, where, smtp)
+    if channel.ses is not None:
+        found.check(not channel.smtp.host, "smtp", "is not to be given together with ses")
+        _check_aws(found, "ses", channel.ses)
+    for place, one in enumerate(channel.fallbacks):
+        where = f"fallbacks[{place}]"
+        if isinstance(one, Aws):
+            _check_aws(found, f"{where}.ses", one)
+        else:
+            found.check(one.host, f"{where}.smtp.host", "is needed")
+            _check_smtp(found, f"{where}.smtp", one)
     _check_dkim(found, channel)
     check_rate(found, "messages_per_second", channel.messages_per_second)
     return found
@@ -185,19 +208,7 @@ def check_sms(channel: SmsChannel) -> Violations:
     if channel.origination_number:
         fine = is_origination_number(channel.origination_number)
         found.check(fine, "origination_number", ORIGINATION_RULE)
-    _check_smpp(found, "smpp", channel.smpp)
-    if channel.twilio is not None:
-        found.check(not channel.smpp.host, "smpp", "is not to be given together with twilio")
-        check_twilio(found, "twilio", channel.twilio)
-    fine = len(channel.fallbacks) <= MOST_FALLBACKS
-    found.check(fine, "fallbacks", f"must be at most {MOST_FALLBACKS}")
-    for place, one in enumerate(channel.fallbacks):
-        where = f"fallbacks[{place}]"
-        if isinstance(one, Twilio):
-            check_twilio(found, f"{where}.twilio", one)
-        else:
-            found.check(one.host, f"{where}.smpp.host", "is needed")
-            _check_smpp(found, f"{where}.smpp", one)
+    _check_sms_providers(found, channel)
     check_rate(found, "parts_per_second", channel.parts_per_second)
     for name in ("stop", "help", "start"):
         fine = len(getattr(channel.replies, name)) <= _LONGEST_REPLY
@@ -205,10 +216,42 @@ def check_sms(channel: SmsChannel) -> Violations:
     return found
 
 
+def _check_sms_providers(found: Violations, channel: SmsChannel) -> None:
+    _check_smpp(found, "smpp", channel.smpp)
+    for name, one in (("twilio", channel.twilio), ("aws", channel.aws)):
+        if one is not None:
+            found.check(not channel.smpp.host, "smpp", f"is not to be given together with {name}")
+            _check_sms_provider(found, "", one)
+    both = channel.twilio is not None and channel.aws is not None
+    found.check(not both, "aws", "is not to be given together with twilio")
+    fine = len(channel.fallbacks) <= MOST_FALLBACKS
+    found.check(fine, "fallbacks", f"must be at most {MOST_FALLBACKS}")
+    for place, fallback in enumerate(channel.fallbacks):
+        _check_sms_provider(found, f"fallbacks[{place}].", fallback)
+
+
+def _check_sms_provider(found: Violations, where: str, one: Smpp | Twilio | Aws) -> None:
+    if isinstance(one, Twilio):
+        check_twilio(found, f"{where}twilio", one)
+    elif isinstance(one, Aws):
+        _check_aws(found, f"{where}aws", one)
+    else:
+        found.check(one.host, f"{where}smpp.host", "is needed")
+        _check_smpp(found, f"{where}smpp", one)
+
+
 def _check_smpp(found: Violations, where: str, smpp: Smpp) -> None:
     _check_server(found, where, smpp.host, smpp.port)
     fine = 0 <= smpp.window <= _MOST_WINDOW
     found.check(fine, f"{where}.window", f"must be 0 to {_MOST_WINDOW}")
+
+
+def _check_aws(found: Violations, where: str, aws: Aws) -> None:
+    is_region = _REGION.fullmatch(aws.region)
+    found.check(is_region, f"{where}.region", "must be a region, such as eu-central-1")
+    found.check(aws.access_key_id, f"{where}.access_key_id", "is needed")
+    fine = len(aws.configuration_set) <= _LONGEST_SET
+    found.check(fine, f"{where}.configuration_set", f"is longer than {_LONGEST_SET} characters")
 
 
 def check_twilio(found: Violations, where: str, twilio: Twilio) -> None:

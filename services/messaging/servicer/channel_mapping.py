@@ -37,7 +37,11 @@ def email_from_proto(email: pb.EmailChannel) -> channels.EmailChannel:
         _smtp_from(email.smtp),
         channels.Dkim(email.dkim.selector, email.dkim.private_key),
         email.messages_per_second,
-        tuple(_smtp_from(one.smtp) for one in email.fallbacks),
+        tuple(
+            _aws_from(one.ses) if one.HasField("ses") else _smtp_from(one.smtp)
+            for one in email.fallbacks
+        ),
+        _aws_from(email.ses) if email.HasField("ses") else None,
     )
 
 
@@ -50,7 +54,13 @@ def email_to_proto(state: channels.ChannelStatus, email: channels.EmailChannel) 
         smtp=_smtp_to(email.smtp),
         dkim=pb.DkimKey(selector=email.dkim.selector),
         messages_per_second=email.messages_per_second,
-        fallbacks=[pb.EmailProvider(smtp=_smtp_to(one)) for one in email.fallbacks],
+        ses=_ses_to(email.ses) if email.ses else None,
+        fallbacks=[
+            pb.EmailProvider(ses=_ses_to(one))
+            if isinstance(one, channels.Aws)
+            else pb.EmailProvider(smtp=_smtp_to(one))
+            for one in email.fallbacks
+        ],
     )
 
 
@@ -63,10 +73,8 @@ def sms_from_proto(sms: pb.SmsChannel) -> channels.SmsChannel:
         sms.parts_per_second,
         channels.Replies(sms.replies.stop, sms.replies.help, sms.replies.start),
         _twilio_from(sms.twilio) if sms.HasField("twilio") else None,
-        tuple(
-            _twilio_from(one.twilio) if one.HasField("twilio") else _smpp_from(one.smpp)
-            for one in sms.fallbacks
-        ),
+        tuple(_sms_provider_from(one) for one in sms.fallbacks),
+        _aws_from(sms.aws) if sms.HasField("aws") else None,
     )
 
 
@@ -82,12 +90,44 @@ def sms_to_proto(state: channels.ChannelStatus, sms: channels.SmsChannel) -> pb.
             stop=sms.replies.stop, help=sms.replies.help, start=sms.replies.start
         ),
         twilio=_twilio_to(sms.twilio) if sms.twilio else None,
-        fallbacks=[
-            pb.SmsProvider(twilio=_twilio_to(one))
-            if isinstance(one, channels.Twilio)
-            else pb.SmsProvider(smpp=_smpp_to(one))
-            for one in sms.fallbacks
-        ],
+        aws=_aws_to(sms.aws) if sms.aws else None,
+        fallbacks=[_sms_provider_to(one) for one in sms.fallbacks],
+    )
+
+
+def _sms_provider_from(
+    one: pb.SmsProvider,
+) -> channels.Smpp | channels.Twilio | channels.Aws:
+    if one.HasField("twilio"):
+        return _twilio_from(one.twilio)
+    return _aws_from(one.aws) if one.HasField("aws") else _smpp_from(one.smpp)
+
+
+def _sms_provider_to(one: channels.Smpp | channels.Twilio | channels.Aws) -> pb.SmsProvider:
+    if isinstance(one, channels.Twilio):
+        return pb.SmsProvider(twilio=_twilio_to(one))
+    if isinstance(one, channels.Aws):
+        return pb.SmsProvider(aws=_aws_to(one))
+    return pb.SmsProvider(smpp=_smpp_to(one))
+
+
+def _aws_from(aws: pb.SesProvider | pb.AwsSmsProvider) -> channels.Aws:
+    return channels.Aws(aws.region, aws.access_key_id, aws.secret_access_key, aws.configuration_set)
+
+
+def _ses_to(aws: channels.Aws) -> pb.SesProvider:
+    return pb.SesProvider(
+        region=aws.region,
+        access_key_id=aws.access_key_id,
+        configuration_set=aws.configuration_set,
+    )
+
+
+def _aws_to(aws: channels.Aws) -> pb.AwsSmsProvider:
+    return pb.AwsSmsProvider(
+        region=aws.region,
+        access_key_id=aws.access_key_id,
+        configuration_set=aws.configuration_set,
     )
 
 

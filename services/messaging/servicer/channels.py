@@ -68,9 +68,6 @@ class ChannelsServicer(FlatChannels):
     async def UpdateEmailChannel(
         self, request: pb.UpdateEmailChannelRequest, _: Context
     ) -> pb.UpdateEmailChannelResponse:
-        email = request.email_channel
-        if email.HasField("ses") or any(one.HasField("ses") for one in email.fallbacks):
-            raise NotBuilt("Amazon SES")
         found = _check_application(request)
         channel = mapping.email_from_proto(request.email_channel)
         found.extend(channels.check_email(channel).found, "email_channel")
@@ -92,11 +89,8 @@ class ChannelsServicer(FlatChannels):
     async def UpdateSmsChannel(
         self, request: pb.UpdateSmsChannelRequest, _: Context
     ) -> pb.UpdateSmsChannelResponse:
-        sms = request.sms_channel
-        if sms.HasField("aws") or any(one.HasField("aws") for one in sms.fallbacks):
-            raise NotBuilt("AWS End User Messaging")
         found = _check_application(request)
-        channel = mapping.sms_from_proto(sms)
+        channel = mapping.sms_from_proto(request.sms_channel)
         found.extend(channels.check_sms(channel).found, "sms_channel")
         found.raise_if_any()
         saved = await self._channels.save_sms(request.application_id, channel, self._clock.now())

@@ -11,6 +11,7 @@ from libs.chassis.logging import get_logger
 from libs.smpp.client import Account
 from libs.smpp.session import Limits
 from libs.vault import SecretUnreadable
+from services.messaging.adapters.aws import AwsAccount, AwsAdapter, AwsSmsAdapter, SesAdapter
 from services.messaging.adapters.dkim_signing import DkimSigner, KeyUnusable
 from services.messaging.adapters.null import NullAdapter
 from services.messaging.adapters.push_client import PushService
@@ -20,6 +21,7 @@ from services.messaging.adapters.twilio import TwilioAccount, TwilioAdapter, Twi
 from services.messaging.config import Settings
 from services.messaging.domain.accounts import OwnAccount, account_key, sms_limits
 from services.messaging.domain.channels import (
+    Aws,
     EmailChannel,
     Smpp,
     SmsChannel,
@@ -136,8 +138,24 @@ class ProviderFactory:
     def _mail_adapter(self, channel: EmailChannel) -> KeptAdapter:
         if self._settings.null_provider:
             return NullAdapter()
-        ways = [self._smtp(channel, one) for one in (channel.smtp, *channel.fallbacks)]
+        ways = [
+            self._aws(SesAdapter, one, self._settings.ses_url)
+            if isinstance(one, Aws)
+            else self._smtp(channel, one)
+            for one in (channel.ses or channel.smtp, *channel.fallbacks)
+        ]
         return _first_of(ways)
+
+    def _aws(self, kind: type[AwsAdapter], aws: Aws, url: str) -> KeptAdapter:
+        account = AwsAccount(
+            aws.region,
+            aws.access_key_id,
+            aws.secret_access_key,
+            aws.configuration_set,
+            url,
+            self._settings.provider_timeout_seconds,
+        )
+        return kind(account)
 
     def _smtp(self, channel: EmailChannel, smtp: Smtp) -> SmtpAdapter:
         host, port, security = smtp.host, smtp.port, smtp.security.value
@@ -160,13 +178,15 @@ class ProviderFactory:
     def _sms_adapter(self, channel: SmsChannel) -> KeptAdapter:
         if self._settings.null_provider:
             return NullAdapter()
-        if channel.twilio is None and not channel.fallbacks:
-            return self._shared_link(channel.smpp)
-        ways = [
-            self._twilio(one) if isinstance(one, Twilio) else self._link(one)
-            for one in (channel.twilio or channel.smpp, *channel.fallbacks)
-        ]
-        return _first_of(ways)
+        first = channel.twilio or channel.aws or channel.smpp
+        if isinstance(first, Smpp) and not channel.fallbacks:
+            return self._shared_link(first)
+        return _first_of([self._sms_way(one) for one in (first, *channel.fallbacks)])
+
+    def _sms_way(self, one: Smpp | Twilio | Aws) -> KeptAdapter:
+        if isinstance(one, Aws):
+            return self._aws(AwsSmsAdapter, one, self._settings.aws_sms_url)
+        return self._twilio(one) if isinstance(one, Twilio) else self._link(one)
 
     def _shared_link(self, smpp: Smpp) -> SmppAdapter:
         # One link for all who send over an account with the same settings: centres allow few.

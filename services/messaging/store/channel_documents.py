@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Final
 
 from libs.ids import derived_id
 from libs.mongo.client import Document
 from services.messaging.domain.channels import (
+    Aws,
     Dkim,
     EmailChannel,
     Replies,
@@ -18,7 +19,8 @@ from services.messaging.domain.channels import (
 )
 
 Secrets = Mapping[str, str]
-_Provider = Smtp | Smpp | Twilio
+_Provider = Smtp | Smpp | Twilio | Aws
+_SECRETS: Final = {Twilio: "auth_token", Aws: "secret_access_key"}
 
 
 def email_document(channel: EmailChannel) -> tuple[Document, dict[str, str]]:
@@ -28,10 +30,15 @@ def email_document(channel: EmailChannel) -> tuple[Document, dict[str, str]]:
         smtp=replace(channel.smtp, password=""),
         dkim=replace(channel.dkim, private_key=""),
         fallbacks=(),
+        ses=None,
     )
     secrets = {"password": channel.smtp.password, "private_key": channel.dkim.private_key}
+    settings = asdict(bare)
+    if channel.ses is not None:
+        settings["ses"] = asdict(replace(channel.ses, secret_access_key=""))
+        secrets["secret_access_key"] = channel.ses.secret_access_key
     documents, more = _fallback_documents(channel.fallbacks)
-    return {**asdict(bare), "fallbacks": documents}, secrets | more
+    return {**settings, "fallbacks": documents}, secrets | more
 
 
 def email_of(settings: Document, secrets: Secrets) -> EmailChannel:
@@ -45,18 +52,24 @@ def email_of(settings: Document, secrets: Secrets) -> EmailChannel:
         smtp,
         dkim,
         settings["messages_per_second"],
-        tuple(one for one in _fallbacks(settings, secrets) if isinstance(one, Smtp)),
+        tuple(one for one in _fallbacks(settings, secrets) if isinstance(one, Smtp | Aws)),
+        _aws(settings.get("ses"), secrets),
     )
 
 
 def sms_document(channel: SmsChannel) -> tuple[Document, dict[str, str]]:
     """Settings and secrets of the SMS channel."""
-    bare = replace(channel, smpp=replace(channel.smpp, password=""), twilio=None, fallbacks=())
+    bare = replace(
+        channel, smpp=replace(channel.smpp, password=""), twilio=None, aws=None, fallbacks=()
+    )
     secrets = {"password": channel.smpp.password}
     settings = asdict(bare)
     if channel.twilio is not None:
         settings["twilio"] = {"account_sid": channel.twilio.account_sid}
         secrets["auth_token"] = channel.twilio.auth_token
+    if channel.aws is not None:
+        settings["aws"] = asdict(replace(channel.aws, secret_access_key=""))
+        secrets["secret_access_key"] = channel.aws.secret_access_key
     documents, more = _fallback_documents(channel.fallbacks)
     return {**settings, "fallbacks": documents}, secrets | more
 
@@ -76,6 +89,7 @@ def sms_of(settings: Document, secrets: Secrets) -> SmsChannel:
         Replies(**settings["replies"]),
         twilio,
         tuple(one for one in found if not isinstance(one, Smtp)),
+        _aws(settings.get("aws"), secrets),
     )
 
 
@@ -84,7 +98,7 @@ def _fallback_documents(
 ) -> tuple[list[Document], dict[str, str]]:
     documents, secrets = [], {}
     for one in fallbacks:
-        name = "auth_token" if isinstance(one, Twilio) else "password"
+        name = _SECRETS.get(type(one), "password")
         document = {"kind": type(one).__name__, **asdict(one), name: ""}
         documents.append(document)
         secrets[_secret_name(document)] = getattr(one, name)
@@ -93,7 +107,7 @@ def _fallback_documents(
 
 def _secret_name(document: Document) -> str:
     """By whom it is for, not by place: a secret must never go to another provider."""
-    names = ("kind", "host", "port", "username", "system_id", "account_sid")
+    names = ("kind", "host", "port", "username", "system_id", "account_sid", "access_key_id")
     return f"fallback_{derived_id(*(str(document.get(name, '')) for name in names))}"
 
 
@@ -104,11 +118,19 @@ def _fallbacks(settings: Document, secrets: Secrets) -> list[_Provider]:
         secret = secrets.get(_secret_name(document), "")
         if document["kind"] == "Twilio":
             found.append(Twilio(values["account_sid"], secret))
+        elif document["kind"] == "Aws":
+            found.append(replace(Aws(**values), secret_access_key=secret))
         elif document["kind"] == "Smpp":
             found.append(replace(Smpp(**values), password=secret))
         else:
             found.append(_smtp(values, secret))
     return found
+
+
+def _aws(values: Document | None, secrets: Secrets) -> Aws | None:
+    if not values:
+        return None
+    return replace(Aws(**values), secret_access_key=secrets.get("secret_access_key", ""))
 
 
 def _smtp(values: Document, password: str) -> Smtp:

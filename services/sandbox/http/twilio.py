@@ -42,7 +42,7 @@ class TwilioRoutes:
             if not form.get(name):
                 return _error(400, code, f"A '{name}' is required")
         said = form.get("Body") or form.get("Twiml", "")
-        answer = await self._texts.take(channel, form["From"], form["To"], said)
+        answer = await self._texts.take(channel, form["From"], form["To"], said.encode())
         if answer.refused:
             return _error(*_REFUSALS[answer.refused])
         return JSONResponse({"sid": answer.sid, "status": "queued"}, 201)

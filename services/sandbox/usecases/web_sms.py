@@ -1,4 +1,4 @@
-"""Texts and calls that come over HTTP: the script of their channel, without receipts."""
+"""What comes over HTTP, texts, calls and mails: by the script of its channel, no receipts."""
 
 import asyncio
 import itertools
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from libs.smpp.gsm import count_parts
-from services.sandbox.domain.behaviours import SMS, VOICE
+from services.sandbox.domain.behaviours import EMAIL, SMS, VOICE
 from services.sandbox.domain.log import Arrivals, MessageLog, Record
 from services.sandbox.usecases.script import Script
 
-_KINDS: Final = {SMS: "SM", VOICE: "CA"}
-"""What ids of messages and of calls begin with."""
+_KINDS: Final = {SMS: "SM", VOICE: "CA", EMAIL: "ses-"}
+"""What ids begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class WebSms:
             "{}{:08x}".format, itertools.repeat(secrets.token_hex(12)), itertools.count(1)
         )
 
-    async def take(self, channel: str, sender: str, to: str, text: str) -> WebAnswer:
-        """Take one text or call, or refuse it."""
+    async def take(self, channel: str, sender: str, to: str, content: bytes) -> WebAnswer:
+        """Take one text, call or mail, or refuse it."""
         behaviour = self._script.behaviour(channel, to)
         outcome = behaviour.outcome
         if outcome.kind in {"reject", "down"}:
@@ -44,10 +44,11 @@ class WebSms:
         if outcome.kind == "throttle" and not self._script.admits(behaviour, time.monotonic_ns()):
             return WebAnswer(refused=outcome.kind)
         self.arrivals.add(time.time_ns(), time.monotonic_ns(), sender, "", "accepted")
-        sid, parts = _KINDS[channel] + next(self._ids), count_parts(text).parts
+        sid = _KINDS[channel] + next(self._ids)
+        parts = count_parts(content.decode()).parts if channel == SMS else 1
         self._records.append(
             Record(
-                channel, to, sender, sid, time.time_ns() // 1_000_000, text.encode(), outcome.kind,
+                channel, to, sender, sid, time.time_ns() // 1_000_000, content, outcome.kind,
                 parts=parts,
             )
         )  # fmt: skip

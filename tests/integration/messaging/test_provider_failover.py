@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.messaging.domain.channels import Security, Smpp, Smtp, Twilio
+from services.messaging.domain.channels import Aws, Security, Smpp, Smtp, Twilio
 from services.messaging.domain.ledger import State
 from tests.support.desk import Desk, people, settled, worker
 from tests.support.sandboxes import Sandbox, eventually, sandbox
@@ -23,7 +23,8 @@ async def second() -> AsyncIterator[Sandbox]:
 @pytest.fixture(scope="module", autouse=True)
 async def both_workers(given: dict[str, Any], second: Sandbox) -> AsyncIterator[None]:
     url = f"http://127.0.0.1:{second.ports.push}"
-    async with worker(given, "email"), worker(given, "sms", twilio_url=url):
+    email = worker(given, "email", ses_url=url)
+    async with email, worker(given, "sms", twilio_url=url, aws_sms_url=f"{url}/aws-sms"):
         yield
 
 
@@ -82,3 +83,16 @@ async def test_twilio_alone(desk: Desk, box: Sandbox, second: Sandbox) -> None:
     [one] = await desk.send(await desk.frame("SMS"), ["+15550209999"])
     assert await settled(desk, [one], State.SENT) == {"SENT": 1}
     assert len(await second.messages("SMS", "+15550209999")) == 1
+
+
+async def test_aws_takes_over_for_mail_and_texts(desk: Desk, box: Sandbox, second: Sandbox) -> None:
+    aws = Aws("eu-central-1", "sandbox", "secret")
+    await desk.open_email(box, smtp=NOWHERE, fallbacks=(aws,))
+    await desk.open_sms(box, smpp=Smpp(), parts_per_second=100, aws=aws)
+    mails = people(5, f"{desk.app_id[:6]}s")
+    sent = await desk.send(await desk.frame(), mails)
+    texted = await desk.send(await desk.frame("SMS"), ["+15550208888"])
+    assert await settled(desk, sent + texted, State.SENT) == {"SENT": 6}
+    counts = await second.counts("EMAIL")
+    assert {counts[one] for one in mails} == {1}
+    assert len(await second.messages("SMS", "+15550208888")) == 1

@@ -1,0 +1,198 @@
+"""Amazon SES (API v2) and AWS End User Messaging (SMS and voice v2), through aiobotocore."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, Self
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import get_session
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+)
+
+from services.messaging.domain.accounts import aws_key
+from services.messaging.domain.ledger import Reason
+from services.messaging.domain.outbound import (
+    Answered,
+    Outbound,
+    OutboundEmail,
+    OutboundSms,
+    Turn,
+)
+from services.messaging.domain.outcomes import Answer, Status
+
+AWAY_SECONDS: Final = 1.0
+_AT_ONCE: Final = 64
+_BEFORE: Final = (ConnectTimeoutError, EndpointConnectionError)
+_THROTTLED: Final = frozenset(
+    {"TooManyRequestsException", "ThrottlingException", "LimitExceededException"}
+)
+_SENDER: Final = frozenset(
+    {
+        "AccessDeniedException",
+        "AccountSuspendedException",
+        "InvalidClientTokenId",
+        "MailFromDomainNotVerifiedException",
+        "ResourceNotFoundException",
+        "SendingPausedException",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+_SERVER_ERROR: Final = 500
+_DETAIL_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAccount:
+    """Who we are to AWS, and where: an empty `url` means the region's own address."""
+
+    region: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    configuration_set: str = ""
+    url: str = ""
+    timeout_seconds: float = 20.0
+
+
+class AwsAdapter(ABC):
+    """Sends the messages of a window side by side over one client, which is opened when needed."""
+
+    service: ClassVar[str]
+
+    def __init__(self, account: AwsAccount) -> None:
+        self.account = account
+        self._stack = AsyncExitStack()
+        self._client: Any = None
+        self._opening = asyncio.Lock()
+        self._away_until = 0.0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def run(self) -> None:
+        """Keep the client until cancelled."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self._stack.aclose()
+
+    async def ready(self) -> bool:
+        """Whether the service is to be tried; one that was away is left alone for a second."""
+        return asyncio.get_running_loop().time() >= self._away_until
+
+    async def send(self, messages: Sequence[Outbound], turn: Turn | None = None) -> list[Answer]:
+        """Submit side by side; answers in the order of the messages."""
+        async with asyncio.TaskGroup() as group:
+            tasks = []
+            for one in messages:
+                answered = await turn() if turn else None
+                tasks.append(group.create_task(self._one(one, answered)))
+        return [task.result() for task in tasks]
+
+    async def _one(self, message: Outbound, answered: Answered | None) -> Answer:
+        try:
+            return await self.submit(await self._opened(), message)
+        except ClientError as error:
+            return _refusal(error)
+        except _BEFORE:
+            self._away_until = asyncio.get_running_loop().time() + AWAY_SECONDS
+            return Answer(Status.NOT_CALLED)
+        except BotoCoreError as error:
+            return Answer(Status.UNKNOWN_FAILURE, detail=type(error).__name__)
+        finally:
+            if answered is not None:
+                answered()
+
+    async def _opened(self) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
+        async with self._opening:
+            if self._client is None:
+                account = self.account
+                made = get_session().create_client(
+                    self.service,
+                    region_name=account.region,
+                    endpoint_url=account.url or None,
+                    aws_access_key_id=account.access_key_id,
+                    aws_secret_access_key=account.secret_access_key,
+                    config=AioConfig(
+                        # Whether a message is tried again is the ledger's to decide.
+                        retries={"total_max_attempts": 1},
+                        connect_timeout=account.timeout_seconds,
+                        read_timeout=account.timeout_seconds,
+                        max_pool_connections=_AT_ONCE,
+                    ),
+                )
+                self._client = await self._stack.enter_async_context(made)
+            return self._client
+
+    @abstractmethod
+    async def submit(self, client: Any, message: Outbound) -> Answer:  # noqa: ANN401 - as above
+        """Hand one message over. Raises what botocore raises."""
+
+
+class SesAdapter(AwsAdapter):
+    """Mails as they were made here, raw: SES adds its own signature."""
+
+    service = "sesv2"
+
+    async def submit(self, client: Any, message: Outbound) -> Answer:  # noqa: ANN401 - as above
+        if not isinstance(message, OutboundEmail):
+            raise TypeError("SES takes mails alone")
+        asked: dict[str, Any] = {
+            "Destination": {"ToAddresses": [message.to]},
+            "Content": {"Raw": {"Data": message.body}},
+            # Comes back with every event of the mail.
+            "EmailTags": [{"Name": "message-id", "Value": message.message_id}],
+        }
+        if self.account.configuration_set:
+            asked["ConfigurationSetName"] = self.account.configuration_set
+        told = await client.send_email(**asked)
+        return Answer(Status.SUCCESSFUL, (told["MessageId"],))
+
+
+class AwsSmsAdapter(AwsAdapter):
+    """Texts over AWS End User Messaging; a text is one request, whatever its parts."""
+
+    service = "pinpoint-sms-voice-v2"
+
+    async def submit(self, client: Any, message: Outbound) -> Answer:  # noqa: ANN401 - as above
+        if not isinstance(message, OutboundSms):
+            raise TypeError("End User Messaging takes texts alone")
+        asked: dict[str, Any] = {
+            "DestinationPhoneNumber": message.to,
+            "MessageBody": message.text,
+            "Context": {"message-id": message.message_id},
+        }
+        if message.source:
+            asked["OriginationIdentity"] = message.source
+        if self.account.configuration_set:
+            asked["ConfigurationSetName"] = self.account.configuration_set
+        given = {"IN_ENTITY_ID": message.entity_id, "IN_TEMPLATE_ID": message.template_id}
+        if parameters := {name: value for name, value in given.items() if value}:
+            asked["DestinationCountryParameters"] = parameters
+        told = await client.send_text_message(**asked)
+        key = aws_key(self.account.access_key_id)
+        return Answer(Status.SUCCESSFUL, (told["MessageId"],), account=key)
+
+
+def _refusal(error: ClientError) -> Answer:
+    told: Any = error.response
+    code = str(told.get("Error", {}).get("Code", ""))
+    status = int(told.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    detail = f"{status} {code} {told.get('Error', {}).get('Message', '')}".strip()[:_DETAIL_LENGTH]
+    if code in _THROTTLED:
+        return Answer(Status.THROTTLED, detail=detail)
+    if status >= _SERVER_ERROR:
+        return Answer(Status.TEMPORARY_FAILURE, detail=detail)
+    rejected = code in _SENDER
+    reason = Reason.PROVIDER_REJECTED_SENDER if rejected else Reason.PERMANENT_FAILURE
+    return Answer(Status.PERMANENT_FAILURE, detail=detail, reason=reason)

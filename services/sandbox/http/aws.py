@@ -1,0 +1,74 @@
+"""Amazon SES (API v2) and AWS End User Messaging, as far as senders meet them.
+
+- `POST /v2/email/outbound-emails`: SES.
+- `POST /aws-sms/`: End User Messaging, JSON 1.0, by the operation in `x-amz-target`.
+"""
+
+import base64
+from typing import Any, Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from services.sandbox.domain.behaviours import EMAIL, SMS
+from services.sandbox.usecases.web_sms import WebSms
+
+_REFUSALS: Final = {
+    "reject": (400, "MessageRejected", "the recipient is refused"),
+    "throttle": (429, "TooManyRequestsException", "too many"),
+    "down": (503, "ServiceUnavailableException", "away"),
+    "defer": (503, "ServiceUnavailableException", "busy"),
+}
+_SEND_TEXT: Final = "PinpointSMSVoiceV2.SendTextMessage"
+
+
+class AwsRoutes:
+    """Takes what any key of the account signs; whether the signature is right is not looked at."""
+
+    def __init__(self, host: WebSms, access_key_id: str) -> None:
+        self._host = host
+        self._access_key_id = access_key_id
+
+    async def mail(self, request: Request) -> Response:
+        if not self._is_known(request):
+            return _error(403, "UnrecognizedClientException", "no such key")
+        asked: Any = orjson.loads(await request.body())
+        body = base64.b64decode(asked["Content"]["Raw"]["Data"])
+        [to] = asked["Destination"]["ToAddresses"]
+        answer = await self._host.take(EMAIL, "", to, body)
+        if answer.refused:
+            return _error(*_REFUSALS[answer.refused])
+        return JSONResponse({"MessageId": answer.sid})
+
+    async def text(self, request: Request) -> Response:
+        if not self._is_known(request):
+            return _error(403, "AccessDeniedException", "no such key")
+        if request.headers.get("x-amz-target") != _SEND_TEXT:
+            return _error(400, "UnknownOperationException", "is not built here")
+        asked: Any = orjson.loads(await request.body())
+        answer = await self._host.take(
+            SMS,
+            asked.get("OriginationIdentity", ""),
+            asked["DestinationPhoneNumber"],
+            asked["MessageBody"].encode(),
+        )
+        if answer.refused:
+            return _error(*_REFUSALS[answer.refused])
+        return JSONResponse({"MessageId": answer.sid}, media_type="application/x-amz-json-1.0")
+
+    def routes(self) -> list[Route]:
+        """The paths that they have."""
+        return [
+            Route("/v2/email/outbound-emails", self.mail, methods=["POST"]),
+            Route("/aws-sms/", self.text, methods=["POST"]),
+        ]
+
+    def _is_known(self, request: Request) -> bool:
+        return f"Credential={self._access_key_id}/" in request.headers.get("authorization", "")
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    told = {"__type": code, "message": message}
+    return JSONResponse(told, status, headers={"x-amzn-errortype": code})
