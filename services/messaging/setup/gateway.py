@@ -38,6 +38,7 @@ from services.messaging.clients.outbox import Outbox
 from services.messaging.clients.peers import Peers
 from services.messaging.config import Settings
 from services.messaging.consumer.deletions import DeletionConsumer
+from services.messaging.domain.guard import Thresholds
 from services.messaging.domain.otp import OtpHasher
 from services.messaging.migrations import MIGRATIONS
 from services.messaging.scheduler import clocks
@@ -53,6 +54,7 @@ from services.messaging.servicer.phone_numbers import PhoneNumbersServicer
 from services.messaging.setup.provider import own_account
 from services.messaging.store.batches import BatchStore
 from services.messaging.store.channels import ChannelStore
+from services.messaging.store.complaints import ComplaintStore
 from services.messaging.store.contents import ContentStore
 from services.messaging.store.dispatches import DispatchStore
 from services.messaging.store.erasure import ErasureStore
@@ -66,6 +68,7 @@ from services.messaging.store.suppressions import SuppressionStore
 from services.messaging.usecases.direct import DirectSender, Lists
 from services.messaging.usecases.dispatching import Dispatching, Stores
 from services.messaging.usecases.feeding import Feeding
+from services.messaging.usecases.guarding import Guard
 from services.messaging.usecases.holding import Holding
 from services.messaging.usecases.otp import OneTimePasswords
 from services.messaging.usecases.pacing import Pacer
@@ -117,9 +120,10 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
     own = own_account(settings)
     stores = Stores(dispatches, contents, ledger, channels)
     refusals = Refusals(ways.events)
-    dispatching = Dispatching(stores, submission, refusals, ways.outbox, own)
-    pacer = Pacer(LimitStore(database))
     holds = HoldStore(database)
+    guard = Guard(holds, dispatches, ComplaintStore(database), _thresholds(settings), clock)
+    dispatching = Dispatching(stores, submission, refusals, ways.outbox, own, guard)
+    pacer = Pacer(LimitStore(database))
     lists = Lists(suppressions, channels, holds)
     sender = DirectSender(submission, contents, lists, pacer, clock, own)
     hasher = OtpHasher(settings.master_key.get_secret_value())
@@ -152,6 +156,15 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
             ),
         ),
         clocks(feeding, holding, settings.clock_tick_seconds),
+    )
+
+
+def _thresholds(settings: Settings) -> Thresholds:
+    return Thresholds(
+        settings.auto_hold_bounce_percent,
+        settings.auto_hold_complaint_percent,
+        settings.auto_hold_failure_percent,
+        settings.auto_hold_least_messages,
     )
 
 

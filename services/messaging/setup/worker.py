@@ -37,6 +37,7 @@ from services.messaging.migrations import MIGRATIONS
 from services.messaging.setup.provider import ProviderFactory, own_account
 from services.messaging.store.batches import BatchStore
 from services.messaging.store.channels import ChannelStore
+from services.messaging.store.complaints import ComplaintStore
 from services.messaging.store.contents import ContentStore
 from services.messaging.store.dispatches import DispatchStore
 from services.messaging.store.holds import HoldStore
@@ -100,7 +101,7 @@ async def _common(settings: Settings, stack: AsyncExitStack, channel: str) -> Co
     events, outbox = await _publishers(settings, channel, stack)
     clock = SystemClock()
     ledger, suppressions = LedgerStore(database), SuppressionStore(database)
-    receipts = Receipts(ledger, suppressions, events, clock)
+    receipts = Receipts(ledger, suppressions, ComplaintStore(database), events, clock)
     submission = Submission(ledger, BatchStore(database), outbox)
     channels = ChannelStore(database, Vault(settings.master_key.get_secret_value()))
     addressees = Addressees(channels, ledger, own_account(settings))

@@ -50,6 +50,13 @@ class DispatchStore:
         found = self._dispatches.find({"_id": {"$in": list(dispatch_ids)}}, {"control": 1})
         return {d["_id"]: Control(d["control"]) for d in await found.to_list(None)}
 
+    async def guard(self, dispatch_id: str) -> bool:
+        """Note that a dispatch was stopped by itself; False when it was before."""
+        done = await self._dispatches.update_one(
+            {"_id": dispatch_id, "guarded": {"$ne": True}}, {"$set": {"guarded": True}}
+        )
+        return done.modified_count == 1
+
     async def on_hold(self, app_id: str) -> list[str]:
         """Ids of the dispatches of an application that are held themselves."""
         where = {"app_id": app_id, "control": Control.HOLD.value}

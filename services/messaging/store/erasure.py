@@ -13,6 +13,7 @@ _BY_APPLICATION: Final = (
     "channels",
     "otps",
     "holds",
+    "complaints",
 )
 _BY_KEY: Final = ("optouts", "requests")
 """Their ids begin with the application's. The suppression list is the installation's and stays."""

@@ -7,6 +7,7 @@ from libs.mongo.indexes import Indexes, ensure_indexes
 from services.messaging.store import (
     batches,
     channels,
+    complaints,
     contents,
     dispatches,
     holds,
@@ -27,6 +28,7 @@ INDEXES: Final[Indexes] = {
     **requests.INDEXES,
     **otp.INDEXES,
     **holds.INDEXES,
+    **complaints.INDEXES,
 }
 
 

@@ -20,6 +20,7 @@ from services.messaging.store.channels import ChannelStore, Shown
 from services.messaging.store.contents import ContentStore
 from services.messaging.store.dispatches import DispatchStore
 from services.messaging.store.ledger import Count, LedgerStore
+from services.messaging.usecases.guarding import Guard
 from services.messaging.usecases.refusals import Refusals
 from services.messaging.usecases.submission import Refused, Submission, Submitted
 
@@ -58,7 +59,9 @@ class Dispatching:
         refusals: Refusals,
         outbox: Outbox,
         own_account: OwnAccount,
+        guard: Guard,
     ) -> None:
+        self._guard = guard
         self._stores = stores
         self._refusals = refusals
         self._submission = submission
@@ -116,6 +119,7 @@ class Dispatching:
 
     async def _counted(self, dispatch: Dispatch) -> Standing:
         counts = await self._stores.ledger.counts(dispatch.dispatch_id)
+        await self._guard.look(dispatch, counts)
         rates = await self._rates(dispatch)
         waiting = [
             (one.state, one.channel_type, one.count * _parts(dispatch, one)) for one in counts

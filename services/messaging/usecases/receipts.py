@@ -19,6 +19,7 @@ from services.messaging.domain.ledger import Reason, Receipt, Row, State
 from services.messaging.domain.outbound import MailReport, PartReceipt
 from services.messaging.domain.outcomes import EMAIL
 from services.messaging.domain.receipts import bounce_receipt, sms_receipt
+from services.messaging.store.complaints import ComplaintStore
 from services.messaging.store.ledger import LedgerStore
 from services.messaging.store.suppressions import Suppression, SuppressionStore
 
@@ -34,11 +35,13 @@ class Receipts:
         self,
         ledger: LedgerStore,
         suppressions: SuppressionStore,
+        complaints: ComplaintStore,
         events: EventPublisher,
         clock: Clock,
     ) -> None:
         self._ledger = ledger
         self._suppressions = suppressions
+        self._complaints = complaints
         self._events = events
         self._clock = clock
         self._unknown: OrderedDict[tuple[str, str], float] = OrderedDict()
@@ -65,6 +68,7 @@ class Receipts:
             return
         if report.kind == "complaint":
             await self._suppress(row, "COMPLAINT")
+            await self._complaints.add(row, self._clock.now())
             await self._tell(row, [complaint_happening(told_of(row), self._clock.now())])
             return
         receipt = bounce_receipt(report)

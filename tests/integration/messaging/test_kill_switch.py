@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from grpc import aio
 from touchpoint.common.v1 import channel_pb2
+from touchpoint.messaging.v1 import dispatch_service_pb2
 from touchpoint.messaging.v1 import holds_service_pb2 as pb
 from touchpoint.messaging.v1 import messaging_service_pb2 as messaging
 
@@ -15,7 +16,7 @@ from libs.mongo.client import Database
 from services.messaging.domain.dispatch import Control
 from services.messaging.domain.ledger import State
 from tests.integration.messaging.gateway_support import EMAIL, METADATA, Gateway, running_gateway
-from tests.support.desk import Desk, now, people, settled
+from tests.support.desk import Desk, now, people, rule, settled
 from tests.support.running import refusal
 from tests.support.sandboxes import Sandbox, eventually
 
@@ -121,6 +122,40 @@ async def test_a_row_goes_on_when_nothing_holds_it_any_more(
     await desk.dispatches.control(desk.app_id, frame.dispatch_id, Control.RELEASE, now())
     assert await settled(desk, ids, State.SENT) == {"SENT": 5}
     assert await box.counts("EMAIL") == dict.fromkeys(people(5), 1)
+
+
+async def standing(gateway: Gateway, desk: Desk, dispatch_id: str) -> None:
+    request = dispatch_service_pb2.GetDispatchRequest(
+        application_id=desk.app_id, dispatch_id=dispatch_id
+    )
+    await gateway.dispatch.GetDispatch(request, metadata=METADATA)
+
+
+async def test_a_run_that_bounces_too_much_is_stopped_by_itself_once(
+    gateway: Gateway, desk: Desk, box: Sandbox
+) -> None:
+    await desk.open_email(box)  # at once
+    await box.behave(rule("EMAIL", f"bad{desk.app_id[:4]}*", kind="reject"))
+    frame = await desk.frame()
+    names = people(200, f"ok{desk.app_id[:4]}") + people(40, f"bad{desk.app_id[:4]}")
+    ids = await desk.send(frame, names)
+    await settled(desk, ids, State.SENT, State.FAILED)
+    await standing(gateway, desk, frame.dispatch_id)
+    request = pb.ListHoldsRequest(application_id=desk.app_id)
+    [held] = (await gateway.holds.ListHolds(request, metadata=METADATA)).holds
+    assert held.scope == CAMPAIGN
+    assert held.reason == "stopped by itself: bounces: 40 of 240 are 16.7 %, above 10 %"
+    await release(gateway, desk.app_id, CAMPAIGN)
+    more = await desk.send(frame, people(3, f"more{desk.app_id[:4]}"))
+    assert await settled(desk, more, State.SENT) == {"SENT": 3}
+
+    async def counted_again() -> bool:
+        await standing(gateway, desk, frame.dispatch_id)
+        dispatches = gateway.database["dispatches"]
+        return await dispatches.count_documents({"guarded": True, "app_id": desk.app_id}) == 1
+
+    await eventually(counted_again)
+    assert not (await gateway.holds.ListHolds(request, metadata=METADATA)).holds
 
 
 async def test_direct_sends_are_told_to_come_again(

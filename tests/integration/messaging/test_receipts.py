@@ -11,6 +11,7 @@ from services.messaging.clients.events import EventPublisher
 from services.messaging.domain.happenings import Happening
 from services.messaging.domain.ledger import Outcome, Receipt, State
 from services.messaging.domain.outbound import MailReport
+from services.messaging.store.complaints import ComplaintStore
 from services.messaging.usecases.receipts import Receipts
 from tests.support.desk import Desk, people
 
@@ -66,7 +67,9 @@ async def test_a_bounce_tells_the_send_that_nobody_told(
     await desk.ledger.resolve_and_claim([], "", ids, "t", 30)
     await desk.ledger.resolve_and_claim([Outcome(ids[0], state)], "t", [], "", 30)
     heard = Heard()
-    receipts = Receipts(desk.ledger, desk.suppressions, heard, SystemClock())
+    receipts = Receipts(
+        desk.ledger, desk.suppressions, ComplaintStore(desk.database), heard, SystemClock()
+    )
     report = MailReport(ids[0], "bounce", "5.1.1", "no such user")
     await receipts.mail(report)
     assert heard.names == told
