@@ -39,6 +39,8 @@ class Size:
     seconds: float = 600
     broker_restarts: int = 0
     database_stops: int = 0
+    provider_down: float = 0
+    provider_slow: float = 0
 
 
 @dataclass
@@ -98,7 +100,9 @@ async def _campaign(client: Customer, place: Estate, size: Size) -> Report:
     await until(lambda: _has_run(client, campaign_id), 30, "the run to open")
     activity = await client.activity(campaign_id)
     assert activity is not None
-    await _fire(client, place, size, report, activity.activity_id)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_trouble_providers(client, size))
+        await _fire(place, size, report)
     await until(lambda: _settled(client, activity.activity_id), size.seconds, "the run to settle")
     report.seconds = time.monotonic() - started
     await _account(client, report, activity.activity_id, people)
@@ -112,9 +116,22 @@ async def _campaign(client: Customer, place: Estate, size: Size) -> Report:
     return report
 
 
-async def _fire(
-    client: Customer, place: Estate, size: Size, report: Report, dispatch_id: str
-) -> None:
+async def _trouble_providers(client: Customer, size: Size) -> None:
+    """Have mail host and SMS centre be away for a while, then slow for a while, then well."""
+    for seconds, outcome in (
+        (size.provider_down, {"kind": "down"}),
+        (size.provider_slow, {"kind": "slow", "delay_ms": 500}),
+    ):
+        if seconds:
+            await client.behave(
+                [{"match": {"channel": c}, "outcome": outcome} for c in ("EMAIL", "SMS")]
+            )
+            await asyncio.sleep(seconds)
+    if size.provider_down or size.provider_slow:
+        await client.behave([])
+
+
+async def _fire(place: Estate, size: Size, report: Report) -> None:
     """Kill someone every now and then while the campaign runs; whoever was killed comes back."""
     dice = random.Random(size.seed)
     acts = [dice.choice(VICTIMS) for _ in range(size.kills)]
@@ -153,8 +170,7 @@ async def _settled(client: Customer, dispatch_id: str) -> bool:
         )
         if page.messages:
             return False
-    activities = await client.messages(dispatch_id)
-    return len(activities) > 0 and await _read_to_the_end(client, dispatch_id)
+    return await _read_to_the_end(client, dispatch_id)
 
 
 async def _read_to_the_end(client: Customer, dispatch_id: str) -> bool:
@@ -221,6 +237,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--broker-restarts", type=int, default=0)
     parser.add_argument("--database-stops", type=int, default=0)
+    parser.add_argument("--provider-down", type=float, default=0, metavar="SECONDS")
+    parser.add_argument("--provider-slow", type=float, default=0, metavar="SECONDS")
     given = parser.parse_args()
     size = Size(
         given.recipients,
@@ -228,6 +246,8 @@ def main() -> int:
         given.seed,
         broker_restarts=given.broker_restarts,
         database_stops=given.database_stops,
+        provider_down=given.provider_down,
+        provider_slow=given.provider_slow,
     )
     report = asyncio.run(run(size))
     print(f"recipients                {report.recipients}, targeted {report.targeted}")

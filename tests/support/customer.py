@@ -240,6 +240,10 @@ class Customer:
 
         return await asyncio.to_thread(ask)
 
+    async def behave(self, behaviours: list[dict[str, Any]]) -> None:
+        """Put a list of the sandbox's behaviours in force."""
+        await self.sandbox("/behaviours", "PUT", behaviours)
+
     async def counts(self, channel: str) -> dict[str, int]:
         """How many messages each address got."""
         return dict(await self.sandbox(f"/counts?channel={channel}"))
