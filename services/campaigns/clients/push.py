@@ -4,7 +4,7 @@ from touchpoint.common.v1 import channel_pb2
 from touchpoint.messaging.v1 import message_pb2
 from touchpoint.templates.v1 import template_pb2
 
-from services.campaigns.domain.push import SERVICE_OF, PushMessage, life_at, silent_data
+from services.campaigns.domain.push import SERVICE_OF, PushMessage, life_at
 
 Part = (
     template_pb2.DefaultPushTemplate
@@ -22,7 +22,7 @@ def inline_push(message: PushMessage, channel: str) -> message_pb2.MessageConten
         url=message.url,
         raw_content=message.raw_content,
         silent_push=message.silent_push,
-        data=silent_data(message.json_body) if message.silent_push else None,
+        json_body=message.json_body if message.silent_push else "",
         time_to_live=life_at(channel, message.time_to_live),
     )
     # Apple devices show one picture or film, the others pictures and icons (spec 6.5).

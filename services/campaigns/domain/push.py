@@ -87,15 +87,6 @@ def parsed(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def silent_data(json_body: str) -> dict[str, str]:
-    """`json_body` as the texts that the gateway takes.
-
-    A flat object of texts goes as it is, anything else whole, as one text under `jsonBody`.
-    """
-    found = parsed(json_body) or {}
-    return found if _is_flat(found) else {"jsonBody": json_body}
-
-
 def life_at(channel_type: str, seconds: int | None) -> int | None:
     """The time to live as a service takes it: a default message's may be longer than allowed."""
     service = SERVICE_OF[channel_type]
@@ -136,10 +127,6 @@ def _check_json(found: Violations, message: PushMessage, path: str) -> None:
         text = getattr(message, field)
         fine = not text or parsed(text) is not None
         found.check(fine, f"{path}.{field}", "must be a JSON object")
-    body = parsed(message.json_body) or {}
-    # A value with a quotation mark would break a document that is rendered as one text.
-    fine = _is_flat(body) or "{{" not in message.json_body
-    found.check(fine, f"{path}.json_body", "variables need a flat object of texts")
 
 
 def _check_life(found: Violations, service: str, seconds: int | None, field: str) -> None:
@@ -171,10 +158,6 @@ def _check_apple(found: Violations, service: str, message: PushMessage, path: st
         shows = isinstance(aps, dict) and not aps.keys().isdisjoint(("alert", "badge", "sound"))
         told = "a silent push has no alert, badge or sound"
         found.check(not (message.silent_push and shows), f"{path}.raw_content", told)
-
-
-def _is_flat(found: Mapping[str, Any]) -> bool:
-    return all(isinstance(value, str) for value in found.values())
 
 
 def _refused(constant: str) -> None:

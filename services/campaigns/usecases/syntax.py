@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from libs.errors import Violations
 from libs.handlebars import TemplateSyntaxError, compile_template, texts_of
 from services.campaigns.domain.campaign import Definition, Says
-from services.campaigns.domain.push import TEXTS, PushMessage, parsed, silent_data
+from services.campaigns.domain.push import TEXTS, PushMessage, parsed
 
 
 def path_of(treatment_id: str) -> str:
@@ -41,5 +41,5 @@ def _push_texts(message: PushMessage) -> Iterator[tuple[str, str]]:
         yield field, getattr(message, field)
     for text in texts_of(parsed(message.raw_content) or {}):
         yield "raw_content", text
-    for text in silent_data(message.json_body).values():
+    for text in texts_of(parsed(message.json_body) or {}):
         yield "json_body", text

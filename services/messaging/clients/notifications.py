@@ -21,6 +21,7 @@ def notification_of(push: pb.PushContent) -> Notification:
         raw_content=push.raw_content,
         silent_push=push.silent_push,
         data=dict(push.data),
+        json_body=push.json_body,
         sound=push.sound,
         badge=push.badge if push.HasField("badge") else None,
         category=push.category,

@@ -83,7 +83,7 @@ async def test_every_service_gets_its_own_message_or_the_default(shop: Shop) -> 
     assert set(said) == set(SERVICES)
     for name in SERVICES[:4]:
         assert said[name].silent_push
-        assert dict(said[name].data) == {"jsonBody": '{"a": "b", "c": {"d": 1}}'}
+        assert said[name].json_body == '{"a": "b", "c": {"d": 1}}'
     assert (said["GCM"].body, said["GCM"].url) == ("Android", "shop://sale")
     assert (said["ADM"].title, said["ADM"].body) == ("Sale", "For {{Id}}")
     assert not said["ADM"].HasField("time_to_live")

@@ -194,6 +194,23 @@ def test_values_never_break_the_json_of_raw_content(value: str) -> None:
     assert made == {"aps": {"alert": f"Hi {value}", "content-available": 1}, "n": [1, None]}
 
 
+@given(st.text(max_size=40))
+def test_a_json_body_reaches_the_app_as_it_is_with_its_texts_rendered(value: str) -> None:
+    body = json.dumps({"a": {"b": ["{{Name}}", 1]}, "c": None})
+    words = PushWords(Notification(silent_push=True, json_body=body, data={"x": "y"}))
+    content = Content(Source("APNS", headers=words.texts))
+    rendered = content.render(Values({"Name": value}), NOW)
+    made = words.rendered(rendered, {}, {})
+    assert json.loads(made.json_body) == {"a": {"b": [value, 1]}, "c": None}
+    assert made.data == {"x": "y"}
+
+
+def test_a_json_body_takes_the_place_of_data() -> None:
+    one = Notification(silent_push=True, json_body='{"a": {"b": 1}}', data={"x": "y"})
+    body, _ = told("APNS", one)
+    assert json.loads(body["data"]["pinpoint"]["jsonBody"]) == {"a": {"b": 1}}
+
+
 @pytest.mark.parametrize(
     ("channel_type", "one", "fields"),
     [

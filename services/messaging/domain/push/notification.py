@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 class Notification:
     """What is said. Fields that a service does not know are not told to it.
 
-    `raw_content` is the payload as JSON and overrides everything else. `data` is what a silent
-    push tells the app. `context` is the caller's (spec 6.1), `campaign` names the campaign of one.
+    `raw_content` is the payload as JSON and overrides everything else. `data`, or `json_body` in
+    its place, is what a silent push tells the app. `context` is the caller's (spec 6.1),
+    `campaign` names the campaign of one.
     """
 
     title: str = ""
@@ -19,6 +20,7 @@ class Notification:
     raw_content: str = ""
     silent_push: bool = False
     data: Mapping[str, str] = field(default_factory=dict)
+    json_body: str = ""
     sound: str = ""
     badge: int | None = None
     category: str = ""

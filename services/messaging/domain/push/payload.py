@@ -46,4 +46,4 @@ def check_size(size: int, most: int) -> None:
 
 def json_body(one: Notification) -> str:
     """What a silent push tells the app, as text (`data.pinpoint.jsonBody`)."""
-    return json.dumps(dict(one.data), ensure_ascii=False, separators=(",", ":"))
+    return one.json_body or json.dumps(dict(one.data), ensure_ascii=False, separators=(",", ":"))

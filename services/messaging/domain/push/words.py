@@ -21,10 +21,12 @@ class PushWords:
 
     notification: Notification
     _raw: Any = field(init=False, repr=False)
+    _json: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        raw = self.notification.raw_content
-        object.__setattr__(self, "_raw", _parsed(raw) if raw else None)
+        one = self.notification
+        for name, text in (("_raw", one.raw_content), ("_json", one.json_body)):
+            object.__setattr__(self, name, _parsed(text) if text else None)
 
     @property
     def texts(self) -> Texts:
@@ -33,7 +35,8 @@ class PushWords:
             return tuple(("raw_content", text) for text in texts_of(self._raw))
         one = self.notification
         named = [(name, getattr(one, name)) for name in _FIELDS if getattr(one, name)]
-        return (*named, *(("data", value) for value in one.data.values()))
+        inner = [("json_body", text) for text in texts_of(self._json)]
+        return (*named, *(("data", value) for value in one.data.values()), *inner)
 
     def rendered(
         self, words: Rendered, context: Mapping[str, str], campaign: Mapping[str, str]
@@ -41,18 +44,25 @@ class PushWords:
         """The notification for one recipient; `words` are rendered from `texts`, in their order."""
         said: dict[str, Any] = {"context": context, "campaign": campaign}
         if self._raw is not None:
-            raw = with_texts(self._raw, (text for _, text in words.headers))
-            said["raw_content"] = json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
+            said["raw_content"] = _filled(self._raw, words, "raw_content")
         else:
-            said |= {name: text for name, text in words.headers if name != "data"}
+            said |= {name: text for name, text in words.headers if name in _FIELDS}
             values = (text for name, text in words.headers if name == "data")
             said["data"] = dict(zip(self.notification.data, values, strict=True))
+            if self._json is not None:
+                said["json_body"] = _filled(self._json, words, "json_body")
         return replace(self.notification, title=words.subject, body=words.text, **said)
+
+
+def _filled(document: Any, words: Rendered, name: str) -> str:  # noqa: ANN401 - any JSON
+    """The document with its texts rendered, as text."""
+    filled = with_texts(document, (text for known, text in words.headers if known == name))
+    return json.dumps(filled, ensure_ascii=False, separators=(",", ":"))
 
 
 def _parsed(raw: str) -> Any:  # noqa: ANN401 - any JSON
     try:
         return json.loads(raw)
     except ValueError as error:
-        why = f"the raw content is no JSON: {error}"
+        why = f"is no JSON: {error}"
         raise RenderingFailed(Reason.RENDERING_FAILURE, why) from error

@@ -484,6 +484,7 @@ class PushContent(_message.Message):
     RESTRICTED_PACKAGE_NAME_FIELD_NUMBER: _builtins.int
     MD5_FIELD_NUMBER: _builtins.int
     PREFERRED_AUTHENTICATION_METHOD_FIELD_NUMBER: _builtins.int
+    JSON_BODY_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     """Title."""
     body: _builtins.str
@@ -528,6 +529,8 @@ class PushContent(_message.Message):
     """Checksum of `data`, base64 of its MD5."""
     preferred_authentication_method: _builtins.str
     """How the service is told who we are; empty means the channel's way."""
+    json_body: _builtins.str
+    """What a silent push tells the app, as a JSON object; in the place of `data`. Each text in it is a template."""
     @_builtins.property
     def data(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """What a silent push tells the app."""
@@ -558,10 +561,11 @@ class PushContent(_message.Message):
         restricted_package_name: _builtins.str = ...,
         md5: _builtins.str = ...,
         preferred_authentication_method: _builtins.str = ...,
+        json_body: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_badge", b"_badge", "_time_to_live", b"_time_to_live", "badge", b"badge", "time_to_live", b"time_to_live"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_badge", b"_badge", "_time_to_live", b"_time_to_live", "action", b"action", "badge", b"badge", "body", b"body", "category", b"category", "collapse_key", b"collapse_key", "data", b"data", "icon_reference", b"icon_reference", "image_icon_url", b"image_icon_url", "image_url", b"image_url", "md5", b"md5", "media_url", b"media_url", "preferred_authentication_method", b"preferred_authentication_method", "priority", b"priority", "push_type", b"push_type", "raw_content", b"raw_content", "restricted_package_name", b"restricted_package_name", "silent_push", b"silent_push", "small_image_icon_url", b"small_image_icon_url", "sound", b"sound", "thread_id", b"thread_id", "time_to_live", b"time_to_live", "title", b"title", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_badge", b"_badge", "_time_to_live", b"_time_to_live", "action", b"action", "badge", b"badge", "body", b"body", "category", b"category", "collapse_key", b"collapse_key", "data", b"data", "icon_reference", b"icon_reference", "image_icon_url", b"image_icon_url", "image_url", b"image_url", "json_body", b"json_body", "md5", b"md5", "media_url", b"media_url", "preferred_authentication_method", b"preferred_authentication_method", "priority", b"priority", "push_type", b"push_type", "raw_content", b"raw_content", "restricted_package_name", b"restricted_package_name", "silent_push", b"silent_push", "small_image_icon_url", b"small_image_icon_url", "sound", b"sound", "thread_id", b"thread_id", "time_to_live", b"time_to_live", "title", b"title", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__badge: _TypeAlias = _typing.Literal["badge"]  # noqa: Y015
     _WhichOneofArgType__badge: _TypeAlias = _typing.Literal["_badge", b"_badge"]  # noqa: Y015
