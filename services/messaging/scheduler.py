@@ -8,6 +8,7 @@ from libs.away import is_away
 from libs.chassis.logging import get_logger
 from services.messaging.domain.batches import PROMOTIONAL, TRANSACTIONAL
 from services.messaging.domain.families import MEMBERS
+from services.messaging.usecases.dead_letters import DeadLetters
 from services.messaging.usecases.feeding import Feeding
 from services.messaging.usecases.holding import Holding
 
@@ -21,7 +22,9 @@ _LANES: Final = [
 AWAY_SECONDS: Final = 1.0
 
 
-def clocks(feeding: Feeding, holding: Holding, tick_seconds: float) -> Sequence[Background]:
+def clocks(
+    feeding: Feeding, holding: Holding, letters: DeadLetters, tick_seconds: float
+) -> Sequence[Background]:
     """The loops to run; a quick one ticks every `tick_seconds`, a slow one five times as seldom."""
 
     async def sweep() -> int:
@@ -33,6 +36,7 @@ def clocks(feeding: Feeding, holding: Holding, tick_seconds: float) -> Sequence[
         _every(tick_seconds, holding.settle, "holds"),
         _every(tick_seconds, feeding.publish_left, "publish"),
         _every(tick_seconds * 5, feeding.expire, "expire"),
+        _every(tick_seconds * 5, letters.collect, "dead_letters"),
         _every(tick_seconds * 5, sweep, "sweep"),
     )
 

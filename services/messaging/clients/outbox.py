@@ -156,6 +156,11 @@ def content_id(app_id: str, body: bytes) -> str:
     return hashlib.sha256(app_id.encode() + b"\0" + body).hexdigest()[:32]
 
 
+def batch_id_of(body: bytes) -> str:
+    """Id of a serialized batch. Raises DecodeError for what is none."""
+    return message_pb2.SendBatch.FromString(body).batch_id
+
+
 def message_ids(body: bytes) -> list[str]:
     """Ids of the messages of a serialized batch."""
     return [one.message_id for one in message_pb2.SendBatch.FromString(body).recipients]

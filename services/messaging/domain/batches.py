@@ -33,6 +33,14 @@ class Batch:
         return routing_key(self.channel_type, self.message_type)
 
 
+@dataclass(frozen=True, slots=True)
+class DeadBatch:
+    """A batch that a worker gave up, and when."""
+
+    batch: Batch
+    death_time: datetime
+
+
 def routing_key(channel_type: str, message_type: str) -> str:
     """Where a channel's messages of a class go (`email.transactional`)."""
     return f"{family(channel_type)}.{message_type.lower()}"

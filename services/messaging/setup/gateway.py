@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from grpc import aio
 from touchpoint.messaging.v1 import (
     channels_service_pb2_grpc,
+    dead_letters_service_pb2_grpc,
     decisions_service_pb2_grpc,
     dispatch_service_pb2_grpc,
     holds_service_pb2_grpc,
@@ -15,6 +16,7 @@ from touchpoint.messaging.v1 import (
 )
 
 from libs.bus.consumer import Consumer
+from libs.bus.parked import Parked
 from libs.bus.publisher import open_publisher
 from libs.bus.topology import (
     ANALYTICS_EVENTS,
@@ -43,6 +45,7 @@ from services.messaging.domain.otp import OtpHasher
 from services.messaging.migrations import MIGRATIONS
 from services.messaging.scheduler import clocks
 from services.messaging.servicer.channels import ChannelsServicer
+from services.messaging.servicer.dead_letters import DeadLettersServicer
 from services.messaging.servicer.decisions import DecisionsServicer
 from services.messaging.servicer.direct import DirectSends
 from services.messaging.servicer.dispatch import DispatchServicer
@@ -65,6 +68,7 @@ from services.messaging.store.otp import OtpStore
 from services.messaging.store.requests import RequestStore
 from services.messaging.store.schema import prepare
 from services.messaging.store.suppressions import SuppressionStore
+from services.messaging.usecases.dead_letters import DeadLetters
 from services.messaging.usecases.direct import DirectSender, Lists
 from services.messaging.usecases.dispatching import Dispatching, Stores
 from services.messaging.usecases.feeding import Feeding
@@ -82,10 +86,11 @@ _LANES = tuple(message_queue(channel, lane) for channel in CHANNELS for lane in 
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """The two ways out of the gateway: to the workers, and to whoever counts."""
+    """The ways out of the gateway, to workers and to whoever counts, and what came back dead."""
 
     outbox: Outbox
     events: EventPublisher
+    parked: Parked
 
 
 async def setup_gateway(settings: Settings, stack: AsyncExitStack) -> Parts:
@@ -99,7 +104,10 @@ async def setup_gateway(settings: Settings, stack: AsyncExitStack) -> Parts:
         await open_publisher(url, EVENTS, "messaging-gateway-events", stack, [ANALYTICS_EVENTS])
     )
     deletions = DeletionConsumer(ErasureStore(database))
-    parts = _parts(settings, database, Ways(outbox, events), _peers(settings, stack))
+    parked = Parked(url, "messaging-dead-letters", _LANES)
+    stack.push_async_callback(parked.close)
+    ways = Ways(outbox, events, parked)
+    parts = _parts(settings, database, ways, _peers(settings, stack))
     hears = Consumer(url, deletion_queue(SERVICE), deletions.handle)
     return replace(parts, background=(*parts.background, hears.run))
 
@@ -136,6 +144,7 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
         DirectSends(sender, peers), stores, resolution, requests, pages, clock
     )
     feeding = Feeding(ledger, batches, dispatches, ways.outbox, refusals)
+    letters = DeadLetters(batches, ways.parked, ways.outbox, clock)
     holding = Holding(holds, dispatches, ledger, feeding)
     return Parts(
         (
@@ -143,6 +152,11 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
             _service("Otp", otp_service_pb2_grpc, OtpServicer(passwords)),
             _service("Decisions", decisions_service_pb2_grpc, DecisionsServicer(ledger, pages)),
             _service("PhoneNumbers", phone_numbers_service_pb2_grpc, PhoneNumbersServicer()),
+            _service(
+                "DeadLetters",
+                dead_letters_service_pb2_grpc,
+                DeadLettersServicer(letters, batches, pager),
+            ),
             _service("Holds", holds_service_pb2_grpc, HoldsServicer(holds, clock)),
             _service(
                 "Dispatch",
@@ -155,7 +169,7 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
                 ChannelsServicer(channels, suppressions, pager, clock),
             ),
         ),
-        clocks(feeding, holding, settings.clock_tick_seconds),
+        clocks(feeding, holding, letters, settings.clock_tick_seconds),
     )
 
 

@@ -4,9 +4,10 @@
 looked at again too: its rows may wait while the broker has lost it.
 """
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
@@ -14,8 +15,9 @@ from pymongo.errors import BulkWriteError
 from libs.ids import new_id
 from libs.mongo.client import Database, Document
 from libs.mongo.indexes import Index, Indexes
-from services.messaging.domain.batches import Batch
+from services.messaging.domain.batches import Batch, DeadBatch
 
+UNREADABLE_SECONDS: Final = 30 * 24 * 3600
 INDEXES: Final[Indexes] = {
     "batches": (
         Index(
@@ -24,7 +26,15 @@ INDEXES: Final[Indexes] = {
         ),
         Index("batches_expiring", (("expire_time", 1),), partial={"expired": False}),
         Index("batches_of_application", (("app_id", 1),)),
-    )
+        Index(
+            "batches_dead",
+            (("app_id", 1), ("death_time", 1), ("_id", 1)),
+            partial={"death_time": {"$exists": True}},
+        ),
+    ),
+    "unreadable": (
+        Index("unreadable_deleted", (("death_time", 1),), expire_after_seconds=UNREADABLE_SECONDS),
+    ),
 }
 PUBLISH_AGAIN: Final = timedelta(seconds=5)
 """How long the call that made a batch may take to publish it before the clock does."""
@@ -40,6 +50,7 @@ class BatchStore:
 
     def __init__(self, database: Database) -> None:
         self._batches = database["batches"]
+        self._unreadable = database["unreadable"]
 
     async def insert(self, batches: Sequence[Batch]) -> Mapping[str, bool]:
         """Keep new batches; returns, for those there already, whether they are published."""
@@ -109,6 +120,8 @@ class BatchStore:
             "channel_type": channel_type,
             "message_type": message_type,
             "check_time": {"$lte": now},
+            # What kills workers waits for an operator.
+            "death_time": {"$exists": False},
         }
         return await self._take(where, now + FIRST_CHECK, most)
 
@@ -123,6 +136,48 @@ class BatchStore:
         )
         ours = await self._batches.find({"_id": {"$in": ids}, "checker": token}).to_list(None)
         return [_batch(document) for document in ours]
+
+    async def bury(self, batch_id: str, now: datetime) -> bool:
+        """Note that no worker could handle a batch; False when it is not kept any more."""
+        done = await self._batches.update_one({"_id": batch_id}, {"$set": {"death_time": now}})
+        return done.matched_count == 1
+
+    async def revive(self, batch_ids: Collection[str], now: datetime) -> None:
+        """Note that dead batches are in their lanes again."""
+        await self._batches.update_many(
+            {"_id": {"$in": list(batch_ids)}},
+            {"$unset": {"death_time": 1}, "$set": {"check_time": now + FIRST_CHECK}},
+        )
+
+    async def dead_of(self, app_id: str, batch_ids: Collection[str]) -> list[DeadBatch]:
+        """Dead batches of an application: these, or all when none is named."""
+        where: Document = {"app_id": app_id, "death_time": {"$exists": True}}
+        if batch_ids:
+            where["_id"] = {"$in": list(batch_ids)}
+        return [_dead(one) for one in await self._batches.find(where).to_list(None)]
+
+    async def dead_page(
+        self, app_id: str, channel_type: str, after: Sequence[Any] | None, size: int
+    ) -> list[DeadBatch]:
+        """A page of the dead batches of an application, oldest first, after (death time, id)."""
+        where: Document = {"app_id": app_id, "death_time": {"$exists": True}}
+        if channel_type:
+            where["channel_type"] = channel_type
+        if after is not None:
+            where["$or"] = [
+                {"death_time": {"$gt": after[0]}},
+                {"death_time": after[0], "_id": {"$gt": after[1]}},
+            ]
+        found = self._batches.find(where, hint="batches_dead")
+        documents = await found.sort([("death_time", 1), ("_id", 1)]).limit(size).to_list(None)
+        return [_dead(one) for one in documents]
+
+    async def keep_unreadable(self, body: bytes, now: datetime) -> None:
+        """Keep a queue message that is no batch; the same twice is kept once."""
+        key = hashlib.sha256(body).hexdigest()
+        await self._unreadable.update_one(
+            {"_id": key}, {"$setOnInsert": {"body": body, "death_time": now}}, upsert=True
+        )
 
     async def expired(self, now: datetime, most: int) -> list[Batch]:
         """Batches whose time is over and that nobody has closed yet."""
@@ -143,6 +198,10 @@ class BatchStore:
                 [UpdateOne({"_id": one.batch_id}, _later(one, now)) for one in batches],
                 ordered=False,
             )
+
+
+def _dead(document: Document) -> DeadBatch:
+    return DeadBatch(_batch(document), document["death_time"])
 
 
 def _later(batch: Batch, now: datetime) -> Document:

@@ -13,6 +13,7 @@ from touchpoint.common.v1 import channel_pb2
 from touchpoint.messaging.v1 import (
     channels_service_pb2,
     channels_service_pb2_grpc,
+    dead_letters_service_pb2_grpc,
     decisions_service_pb2_grpc,
     dispatch_service_pb2,
     dispatch_service_pb2_grpc,
@@ -69,6 +70,10 @@ class Gateway:
     @property
     def decisions(self) -> Any:
         return decisions_service_pb2_grpc.DecisionsServiceStub(self.grpc_channel)
+
+    @property
+    def dead_letters(self) -> Any:
+        return dead_letters_service_pb2_grpc.DeadLettersServiceStub(self.grpc_channel)
 
     @property
     def holds(self) -> Any:

@@ -27,7 +27,7 @@ from touchpoint.common.v1 import access_pb2 as touchpoint_dot_common_dot_v1_dot_
 from touchpoint.common.v1 import channel_pb2 as touchpoint_dot_common_dot_v1_dot_channel__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2touchpoint/messaging/v1/dead_letters_service.proto\x12\x17touchpoint.messaging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!touchpoint/common/v1/access.proto\x1a\"touchpoint/common/v1/channel.proto\"\x90\x02\n\nDeadLetter\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ispatch_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x03 \x01(\t\x12\x37\n\x0c\x63hannel_type\x18\x04 \x01(\x0e\x32!.touchpoint.common.v1.ChannelType\x12\x37\n\x0cmessage_type\x18\x05 \x01(\x0e\x32!.touchpoint.common.v1.MessageType\x12\x15\n\rmessage_count\x18\x06 \x01(\x05\x12\r\n\x05\x65rror\x18\x07 \x01(\t\x12.\n\ndeath_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x01\n\x16ListDeadLettersRequest\x12\x16\n\x0e\x61pplication_id\x18\x01 \x01(\t\x12\x37\n\x0c\x63hannel_type\x18\x02 \x01(\x0e\x32!.touchpoint.common.v1.ChannelType\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"m\n\x17ListDeadLettersResponse\x12\x39\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32#.touchpoint.messaging.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"@\n\x14GetDeadLetterRequest\x12\x16\n\x0e\x61pplication_id\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\t\"f\n\x15GetDeadLetterResponse\x12\x38\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32#.touchpoint.messaging.v1.DeadLetter\x12\x13\n\x0bmessage_ids\x18\x02 \x03(\t\"E\n\x18ReplayDeadLettersRequest\x12\x16\n\x0e\x61pplication_id\x18\x01 \x01(\t\x12\x11\n\tbatch_ids\x18\x02 \x03(\t\"3\n\x19ReplayDeadLettersResponse\x12\x16\n\x0ereplayed_count\x18\x01 \x01(\x05\x32\x89\x03\n\x12\x44\x65\x61\x64LettersService\x12z\n\x0fListDeadLetters\x12/.touchpoint.messaging.v1.ListDeadLettersRequest\x1a\x30.touchpoint.messaging.v1.ListDeadLettersResponse\"\x04\xa8\xd4\x18\x03\x12t\n\rGetDeadLetter\x12-.touchpoint.messaging.v1.GetDeadLetterRequest\x1a..touchpoint.messaging.v1.GetDeadLetterResponse\"\x04\xa8\xd4\x18\x03\x12\x80\x01\n\x11ReplayDeadLetters\x12\x31.touchpoint.messaging.v1.ReplayDeadLettersRequest\x1a\x32.touchpoint.messaging.v1.ReplayDeadLettersResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2touchpoint/messaging/v1/dead_letters_service.proto\x12\x17touchpoint.messaging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!touchpoint/common/v1/access.proto\x1a\"touchpoint/common/v1/channel.proto\"\x81\x02\n\nDeadLetter\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64ispatch_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x03 \x01(\t\x12\x37\n\x0c\x63hannel_type\x18\x04 \x01(\x0e\x32!.touchpoint.common.v1.ChannelType\x12\x37\n\x0cmessage_type\x18\x05 \x01(\x0e\x32!.touchpoint.common.v1.MessageType\x12\x15\n\rmessage_count\x18\x06 \x01(\x05\x12.\n\ndeath_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x01\n\x16ListDeadLettersRequest\x12\x16\n\x0e\x61pplication_id\x18\x01 \x01(\t\x12\x37\n\x0c\x63hannel_type\x18\x02 \x01(\x0e\x32!.touchpoint.common.v1.ChannelType\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"m\n\x17ListDeadLettersResponse\x12\x39\n\x0c\x64\x65\x61\x64_letters\x18\x01 \x03(\x0b\x32#.touchpoint.messaging.v1.DeadLetter\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"@\n\x14GetDeadLetterRequest\x12\x16\n\x0e\x61pplication_id\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\t\"f\n\x15GetDeadLetterResponse\x12\x38\n\x0b\x64\x65\x61\x64_letter\x18\x01 \x01(\x0b\x32#.touchpoint.messaging.v1.DeadLetter\x12\x13\n\x0bmessage_ids\x18\x02 \x03(\t\"E\n\x18ReplayDeadLettersRequest\x12\x16\n\x0e\x61pplication_id\x18\x01 \x01(\t\x12\x11\n\tbatch_ids\x18\x02 \x03(\t\"3\n\x19ReplayDeadLettersResponse\x12\x16\n\x0ereplayed_count\x18\x01 \x01(\x05\x32\x89\x03\n\x12\x44\x65\x61\x64LettersService\x12z\n\x0fListDeadLetters\x12/.touchpoint.messaging.v1.ListDeadLettersRequest\x1a\x30.touchpoint.messaging.v1.ListDeadLettersResponse\"\x04\xa8\xd4\x18\x03\x12t\n\rGetDeadLetter\x12-.touchpoint.messaging.v1.GetDeadLetterRequest\x1a..touchpoint.messaging.v1.GetDeadLetterResponse\"\x04\xa8\xd4\x18\x03\x12\x80\x01\n\x11ReplayDeadLetters\x12\x31.touchpoint.messaging.v1.ReplayDeadLettersRequest\x1a\x32.touchpoint.messaging.v1.ReplayDeadLettersResponse\"\x04\xa8\xd4\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,19 +41,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEADLETTERSSERVICE'].methods_by_name['ReplayDeadLetters']._loaded_options = None
   _globals['_DEADLETTERSSERVICE'].methods_by_name['ReplayDeadLetters']._serialized_options = b'\250\324\030\003'
   _globals['_DEADLETTER']._serialized_start=184
-  _globals['_DEADLETTER']._serialized_end=456
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=459
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=603
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=605
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=714
-  _globals['_GETDEADLETTERREQUEST']._serialized_start=716
-  _globals['_GETDEADLETTERREQUEST']._serialized_end=780
-  _globals['_GETDEADLETTERRESPONSE']._serialized_start=782
-  _globals['_GETDEADLETTERRESPONSE']._serialized_end=884
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_start=886
-  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=955
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=957
-  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=1008
-  _globals['_DEADLETTERSSERVICE']._serialized_start=1011
-  _globals['_DEADLETTERSSERVICE']._serialized_end=1404
+  _globals['_DEADLETTER']._serialized_end=441
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=444
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=588
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=590
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=699
+  _globals['_GETDEADLETTERREQUEST']._serialized_start=701
+  _globals['_GETDEADLETTERREQUEST']._serialized_end=765
+  _globals['_GETDEADLETTERRESPONSE']._serialized_start=767
+  _globals['_GETDEADLETTERRESPONSE']._serialized_end=869
+  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_start=871
+  _globals['_REPLAYDEADLETTERSREQUEST']._serialized_end=940
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_start=942
+  _globals['_REPLAYDEADLETTERSRESPONSE']._serialized_end=993
+  _globals['_DEADLETTERSSERVICE']._serialized_start=996
+  _globals['_DEADLETTERSSERVICE']._serialized_end=1389
 # @@protoc_insertion_point(module_scope)

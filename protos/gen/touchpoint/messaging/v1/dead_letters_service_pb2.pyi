@@ -32,7 +32,6 @@ class DeadLetter(_message.Message):
     CHANNEL_TYPE_FIELD_NUMBER: _builtins.int
     MESSAGE_TYPE_FIELD_NUMBER: _builtins.int
     MESSAGE_COUNT_FIELD_NUMBER: _builtins.int
-    ERROR_FIELD_NUMBER: _builtins.int
     DEATH_TIME_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The batch."""
@@ -46,8 +45,6 @@ class DeadLetter(_message.Message):
     """Its class."""
     message_count: _builtins.int
     """How many messages it holds."""
-    error: _builtins.str
-    """Kind of the last failure, such as `RuntimeError`; never its text, which may name people."""
     @_builtins.property
     def death_time(self) -> _timestamp_pb2.Timestamp:
         """When it was given up."""
@@ -61,12 +58,11 @@ class DeadLetter(_message.Message):
         channel_type: _channel_pb2.ChannelType.ValueType = ...,
         message_type: _channel_pb2.MessageType.ValueType = ...,
         message_count: _builtins.int = ...,
-        error: _builtins.str = ...,
         death_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["death_time", b"death_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "campaign_id", b"campaign_id", "channel_type", b"channel_type", "death_time", b"death_time", "dispatch_id", b"dispatch_id", "error", b"error", "message_count", b"message_count", "message_type", b"message_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "campaign_id", b"campaign_id", "channel_type", b"channel_type", "death_time", b"death_time", "dispatch_id", b"dispatch_id", "message_count", b"message_count", "message_type", b"message_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class DeadLettersServiceStub:
-    """Batches that no worker could handle: a worker gives one up after five failures of its own, so that the rest goes on.
+    """Batches that no worker could handle: a worker gives one up after three failures of its own, so that the rest goes on.
     """
 
     def __init__(self, channel):
@@ -53,7 +53,7 @@ class DeadLettersServiceStub:
 
 
 class DeadLettersServiceServicer:
-    """Batches that no worker could handle: a worker gives one up after five failures of its own, so that the rest goes on.
+    """Batches that no worker could handle: a worker gives one up after three failures of its own, so that the rest goes on.
     """
 
     def ListDeadLetters(self, request, context):
@@ -104,7 +104,7 @@ def add_DeadLettersServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DeadLettersService:
-    """Batches that no worker could handle: a worker gives one up after five failures of its own, so that the rest goes on.
+    """Batches that no worker could handle: a worker gives one up after three failures of its own, so that the rest goes on.
     """
 
     @staticmethod

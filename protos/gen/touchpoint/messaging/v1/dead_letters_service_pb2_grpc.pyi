@@ -13,7 +13,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class DeadLettersServiceStub:
-    """Batches that no worker could handle: a worker gives one up after five failures of its own, so that the rest goes on."""
+    """Batches that no worker could handle: a worker gives one up after three failures of its own, so that the rest goes on."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_dead_letters_service_pb2.ListDeadLettersRequest, _dead_letters_service_pb2.ListDeadLettersResponse]
@@ -24,7 +24,7 @@ class DeadLettersServiceStub:
     """Puts dead letters back into their lane. Messages that have an outcome meanwhile are not sent again."""
 
 class DeadLettersServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Batches that no worker could handle: a worker gives one up after five failures of its own, so that the rest goes on."""
+    """Batches that no worker could handle: a worker gives one up after three failures of its own, so that the rest goes on."""
 
     @_abc_1.abstractmethod
     def ListDeadLetters(
