@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import quote
 
 import httpx
 import jwt
@@ -114,7 +115,7 @@ class ApnsAdapter(PushAdapter):
         if token:
             headers["authorization"] = f"bearer {token}"
         return await self.client.post(
-            f"/3/device/{message.token}", content=message.body, headers=headers
+            f"/3/device/{quote(message.token, safe='')}", content=message.body, headers=headers
         )
 
 
