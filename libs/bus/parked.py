@@ -28,7 +28,9 @@ class Parked:
         async with connection.channel() as channel:
             taken = 0
             for queue in self._queues:
-                parked = await channel.get_queue(queue.dead)
+                parked = await channel.declare_queue(queue.dead, passive=True)
+                if not parked.declaration_result.message_count:
+                    continue  # nearly always
                 while (message := await parked.get(fail=False)) is not None:
                     await keep(message.body)
                     await message.ack()

@@ -41,7 +41,7 @@ class Settings(ChassisSettings):
     auto_hold_bounce_percent: float = Field(default=10.0, ge=0, le=100)
     auto_hold_complaint_percent: float = Field(default=0.5, ge=0, le=100)
     auto_hold_failure_percent: float = Field(default=50.0, ge=0, le=100)
-    auto_hold_least_messages: int = Field(default=200, ge=1)
+    auto_hold_least_messages: int = Field(default=1000, ge=1)
     """When a campaign is stopped by itself; 0 per cent never stops it."""
     twilio_url: str = "https://api.twilio.com"
     """Twilio, or whoever speaks its API to the whole installation."""

@@ -25,10 +25,12 @@ AWAY_SECONDS: Final = 1.0
 def clocks(
     feeding: Feeding, holding: Holding, letters: DeadLetters, tick_seconds: float
 ) -> Sequence[Background]:
-    """The loops to run; a quick one ticks every `tick_seconds`, a slow one five times as seldom."""
+    """The loops to run: quick ones tick every `tick_seconds`, others 5 or 20 times as seldom."""
 
     async def sweep() -> int:
-        return sum([await feeding.sweep(channel, lane) for channel, lane in _LANES])
+        used = await feeding.channels()
+        lanes = [(channel, lane) for channel, lane in _LANES if channel in used]
+        return sum([await feeding.sweep(channel, lane) for channel, lane in lanes])
 
     return (
         _every(tick_seconds, feeding.feed_due, "due"),
@@ -36,7 +38,7 @@ def clocks(
         _every(tick_seconds, holding.settle, "holds"),
         _every(tick_seconds, feeding.publish_left, "publish"),
         _every(tick_seconds * 5, feeding.expire, "expire"),
-        _every(tick_seconds * 5, letters.collect, "dead_letters"),
+        _every(tick_seconds * 20, letters.collect, "dead_letters"),
         _every(tick_seconds * 5, sweep, "sweep"),
     )
 

@@ -17,7 +17,7 @@ class Thresholds:
     bounce_percent: float = 10.0
     complaint_percent: float = 0.5
     failure_percent: float = 50.0
-    least: int = 200
+    least: int = 1000
 
 
 def why_stopped(

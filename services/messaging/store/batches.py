@@ -137,6 +137,10 @@ class BatchStore:
         ours = await self._batches.find({"_id": {"$in": ids}, "checker": token}).to_list(None)
         return [_batch(document) for document in ours]
 
+    async def channels(self) -> frozenset[str]:
+        """Channels of the batches that were published; read from the index alone."""
+        return frozenset(await self._batches.distinct("channel_type", {"published": True}))
+
     async def bury(self, batch_id: str, now: datetime) -> bool:
         """Note that no worker could handle a batch; False when it is not kept any more."""
         done = await self._batches.update_one({"_id": batch_id}, {"$set": {"death_time": now}})

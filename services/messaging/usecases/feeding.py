@@ -83,6 +83,10 @@ class Feeding:
             return True
         return False
 
+    async def channels(self) -> frozenset[str]:
+        """Channels of which batches are on their way."""
+        return await self._batches.channels()
+
     async def sweep(self, channel_type: str, message_type: str) -> int:
         """Look at the batches of a lane whose queue is empty: close them, or feed what waits.
 

@@ -29,7 +29,9 @@ CAMPAIGN = pb.HoldScope(campaign_id="camp")
 
 @pytest.fixture(scope="module")
 async def gateway(mongo_uri: str, amqp_url: str, database_prefix: str) -> AsyncIterator[Gateway]:
-    async with running_gateway(mongo_uri, amqp_url, database_prefix) as running:
+    async with running_gateway(
+        mongo_uri, amqp_url, database_prefix, auto_hold_least_messages=200
+    ) as running:
         yield running
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from services.messaging.domain.guard import Thresholds, why_stopped
 from services.messaging.domain.ledger import Reason, State
 
-USUAL = Thresholds()
+USUAL = Thresholds(least=200)
 NEVER = Thresholds(0, 0, 0, 1)
 Counts = list[tuple[State, Reason, int]]
 counts = st.lists(
