@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from touchpoint.endpoints.v1 import endpoint_pb2
 
@@ -18,6 +17,8 @@ from libs.handlebars import (
     with_texts,
 )
 from libs.handlebars import Template as Compiled
+from services.templates.domain.raw_content import raw_object
+from services.templates.domain.ssml import is_ssml
 from services.templates.domain.template import Content, Template
 
 _RAW = "raw_content"
@@ -80,9 +81,9 @@ def _pieces(template: Template) -> Iterator[Piece]:
     for name, text in template.content.parts.items():
         path = f"template.{area}.{name}"
         if name.endswith(_RAW):
-            yield from (Piece(path, one) for one in texts_of(_parsed(text)))
+            yield from (Piece(path, one) for one in texts_of(raw_object(text)))
         else:
-            yield Piece(path, text, escape=name == "html_part")
+            yield Piece(path, text, escape=_is_markup(template.kind, name, text))
     for number, (_, value) in enumerate(template.content.headers):
         yield Piece(f"template.{area}.headers[{number}].value", value)
 
@@ -90,19 +91,19 @@ def _pieces(template: Template) -> Iterator[Piece]:
 def _with_texts(content: Content, texts: Iterator[str]) -> Content:
     """The content with its texts rendered, in the order of `_pieces`."""
     parts = {
-        name: _dumped(with_texts(_parsed(text), texts)) if name.endswith(_RAW) else next(texts)
+        name: _with_raw(text, texts) if name.endswith(_RAW) else next(texts)
         for name, text in content.parts.items()
     }
     headers = tuple((name, next(texts)) for name, _ in content.headers)
     return replace(content, parts=parts, headers=headers)
 
 
-def _parsed(text: str) -> Any:  # noqa: ANN401 - any JSON
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None  # noted where contents are checked
+def _is_markup(kind: str, name: str, text: str) -> bool:
+    """Whether values are escaped: in HTML, and in SSML as when it is spoken."""
+    return name == "html_part" or (kind == "VOICE" and is_ssml(text))
 
 
-def _dumped(document: Any) -> str:  # noqa: ANN401 - any JSON
-    return json.dumps(document, ensure_ascii=False)
+def _with_raw(text: str, texts: Iterator[str]) -> str:
+    """JSON with its texts rendered; as it is when it is none, which checks refuse."""
+    document = raw_object(text)
+    return text if document is None else json.dumps(with_texts(document, texts), ensure_ascii=False)

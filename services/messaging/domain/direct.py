@@ -165,7 +165,7 @@ def _raw_fault(target: Target) -> str:
         return "is for push notifications alone"
     try:
         fine = isinstance(json.loads(target.raw_content), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         fine = False
     return "" if fine else "must be a JSON object"
 

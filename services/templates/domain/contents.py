@@ -1,12 +1,12 @@
 """What may be wrong with what a template says, by kind (spec 5.1, 6.3, 6.5, 6.6)."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
-from xml.etree import ElementTree as Xml
 
 from libs.errors import Violations
+from services.templates.domain.raw_content import DEEPEST, raw_object
+from services.templates.domain.ssml import ssml_fault
 from services.templates.domain.template import Content, Template
 
 PUSH_PARTS: Final = ("default", "apns", "gcm", "adm", "baidu")
@@ -19,8 +19,10 @@ _LONGEST_ADM: Final = 6_000
 _LONGEST_HEADER_NAME: Final = 126
 _LONGEST_HEADER_VALUE: Final = 870
 _MOST_HEADERS: Final = 15
-_LANGUAGE: Final = re.compile(r"[a-z]{2,3}-[A-Z]{2}")
-_EXPRESSION: Final = re.compile(r"\{\{\{.*?\}\}\}|\{\{.*?\}\}", re.DOTALL)
+_ACTIONS: Final = frozenset({"", "OPEN_APP", "DEEP_LINK", "URL"})
+# As Amazon Polly has them: `en-US`, but also `arb` and `en-GB-WLS`.
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Z]{2}(-[A-Z]{3})?)?")
+_VOICE: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
 def check_content(found: Violations, template: Template) -> None:
@@ -63,20 +65,29 @@ def _check_headers(found: Violations, headers: tuple[tuple[str, str], ...]) -> N
 
 
 def _check_push(found: Violations, content: Content) -> None:
-    found.check(content.parts, "template.push.default", "or a part for a service is required")
+    some = content.parts or content.facts
+    found.check(some, "template.push.default", "or a part for a service is required")
     for name in PUSH_PARTS:
-        own = _below(content.parts, name)
-        if not own and not _below(content.facts, name):
-            continue
-        where, most = f"template.push.{name}", _LONGEST_ADM if name == "adm" else _LONGEST_PUSH
-        fine = sum(map(len, own.values())) <= most
-        found.check(fine, f"{where}.body", f"no more than {most:,} characters in all")
-        _check_push_part(found, where, own, content.facts.get(f"{name}.action", ""))
+        texts, facts = _below(content.parts, name), _below(content.facts, name)
+        if texts or facts:
+            where, most = f"template.push.{name}", _LONGEST_ADM if name == "adm" else _LONGEST_PUSH
+            action = facts.pop("action", "")
+            _check_length(found, where, texts | facts, most)
+            _check_push_part(found, where, texts, action)
+
+
+def _check_length(found: Violations, where: str, said: Mapping[str, str], most: int) -> None:
+    """Note the longest field when all together are too long."""
+    if sum(map(len, said.values())) > most:
+        longest = max(said, key=lambda name: len(said[name]))
+        found.add(f"{where}.{longest}", f"no more than {most:,} characters in all")
 
 
 def _check_push_part(found: Violations, where: str, own: Mapping[str, str], action: str) -> None:
     raw = own.get("raw_content", "")
-    found.check(not raw or _is_object(raw), f"{where}.raw_content", "must be a JSON object")
+    fine = not raw or raw_object(raw) is not None
+    found.check(fine, f"{where}.raw_content", f"must be a JSON object, to {DEEPEST} levels")
+    found.check(action in _ACTIONS, f"{where}.action", "must be OPEN_APP, DEEP_LINK or URL")
     needs_url = action in {"DEEP_LINK", "URL"} and not raw
     found.check(not needs_url or own.get("url"), f"{where}.url", f"is needed beside {action}")
     some = raw or own.get("title") or own.get("body")
@@ -91,27 +102,9 @@ def _check_voice(found: Violations, content: Content) -> None:
         found.check(not (fault := ssml_fault(body)), where, fault)
     fine = not language or _LANGUAGE.fullmatch(language)
     found.check(fine, "template.voice.language_code", "must be a language, such as en-US")
-
-
-def ssml_fault(body: str) -> str:
-    """What is wrong with SSML; empty for plain text and for SSML that is well-formed."""
-    text = _EXPRESSION.sub("x", body).strip()
-    if not text.startswith("<speak"):
-        return ""
-    if "<!" in text:
-        return "SSML may have no declarations or comments"
-    try:
-        root = Xml.fromstring(text)  # noqa: S314 - what could be expanded is refused above
-    except Xml.ParseError as error:
-        return f"is no well-formed SSML: {error}"
-    return "" if root.tag.rpartition("}")[2] == "speak" else "must be one <speak> element"
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except ValueError:
-        return False
+    voice = content.facts.get("voice_id", "")
+    fine = not voice or _VOICE.fullmatch(voice)
+    found.check(fine, "template.voice.voice_id", "up to 64 letters, digits, dots and hyphens")
 
 
 def _below(values: Mapping[str, str], name: str) -> dict[str, str]:

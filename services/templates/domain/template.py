@@ -9,6 +9,7 @@ from libs.errors import InvalidFields, StateConflict, Violation, Violations
 from libs.labels import check_tags
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+_DIGITS = re.compile(r"[0-9]{1,9}")
 _LONGEST_DESCRIPTION = 500
 KINDS = frozenset({"EMAIL", "SMS", "PUSH", "VOICE", "INAPP"})
 
@@ -106,11 +107,16 @@ def next_version(
 
 def activated(head: Head, wanted: str) -> Head:
     """The head with another active version: `latest` or a number. Raises InvalidFields."""
-    number = head.latest if wanted == "latest" else int(wanted) if wanted.isdigit() else 0
+    number = head.latest if wanted == "latest" else _number(wanted)
     if not 1 <= number <= head.latest:
         message = f"must be `latest` or 1 to {head.latest}"
         raise InvalidFields([Violation("version", message)])
     return replace(head, active=number)
+
+
+def _number(text: str) -> int:
+    """The version a text of up to nine digits names; 0 when it is none."""
+    return int(text) if _DIGITS.fullmatch(text) else 0
 
 
 def check_deletable(head: Head, version: int) -> None:

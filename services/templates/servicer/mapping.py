@@ -4,7 +4,7 @@ from google.protobuf.message import Message
 from touchpoint.common.v1 import channel_pb2, in_app_pb2
 from touchpoint.templates.v1 import template_pb2
 
-from libs.errors import Violations
+from libs.errors import InvalidFields, Violation, Violations
 from libs.in_app import check_in_app
 from libs.timestamps import to_timestamp
 from services.templates import usecases
@@ -14,14 +14,19 @@ from services.templates.domain.template import Content, Template
 _FACTS = frozenset({"action", "sound", "language_code", "voice_id"})
 
 
-def kind_of(given: template_pb2.TemplateType.ValueType) -> str:
-    """The kind of a template type: its name without the prefix."""
-    return template_pb2.TemplateType.Name(given).removeprefix("TEMPLATE_TYPE_")
+def kind_of(given: template_pb2.TemplateType.ValueType, path: str = "template_type") -> str:
+    """The kind of a template type: its name without the prefix.
+
+    Raises InvalidFields, under the path in the request, for a type that is not set or not known.
+    """
+    if not (kind := _kind(given)):
+        raise InvalidFields([Violation(path, "is required")])
+    return kind
 
 
 def from_proto(given: template_pb2.Template) -> Template:
-    """The template as the domain has it."""
-    kind = kind_of(given.template_type)
+    """The template as the domain has it; without a kind and content when its type is none."""
+    kind = _kind(given.template_type)
     return Template(
         name=given.template_name,
         kind=kind,
@@ -56,7 +61,16 @@ def to_proto(template: Template) -> template_pb2.Template:
     return encoded
 
 
+def _kind(given: template_pb2.TemplateType.ValueType) -> str:
+    """The kind; empty when it is not set or not known."""
+    known = template_pb2.TemplateType.DESCRIPTOR.values_by_number
+    name = known[given].name if given and given in known else ""
+    return name.removeprefix("TEMPLATE_TYPE_")
+
+
 def _content(given: template_pb2.Template, kind: str) -> Content:
+    if not kind:
+        return Content()
     if kind == "SMS":
         return Content({"body": given.sms.body})
     if kind == "PUSH":
@@ -85,13 +99,18 @@ def _split(part: Message, begin: str) -> tuple[dict[str, str], tuple[()], dict[s
     parts, facts = {}, {}
     for field, value in part.ListFields():
         if field.name == "action":
-            name = channel_pb2.PushAction.Name(value)
-            facts[begin + field.name] = name.removeprefix("PUSH_ACTION_")
+            facts[begin + field.name] = _action(value)
         elif field.name in _FACTS:
             facts[begin + field.name] = value
         else:
             parts[begin + field.name] = value
     return parts, (), facts
+
+
+def _action(value: int) -> str:
+    """The name of an action; its number when there is none of it, which checks refuse."""
+    known = channel_pb2.PushAction.DESCRIPTOR.values_by_number
+    return known[value].name.removeprefix("PUSH_ACTION_") if value in known else str(value)
 
 
 def _fill(encoded: template_pb2.Template, template: Template) -> None:

@@ -124,7 +124,7 @@ class TemplatesServicer(rpc.TemplatesServiceServicer):
         if request.HasField("template"):
             template = _checked(request.template)
         else:
-            template = await self._get(request.stored)
+            template = await self._get(request.stored, "stored.")
         shown, missing = usecases.rendered(
             template, request.endpoint, request.substitutions, self._clock.now()
         )
@@ -135,8 +135,9 @@ class TemplatesServicer(rpc.TemplatesServiceServicer):
             sms_part_count=count_parts(body).parts if template.kind == "SMS" else 0,
         )
 
-    async def _get(self, request: pb.GetTemplateRequest) -> Template:
-        head = await self._store.head(kind_of(request.template_type), request.template_name)
+    async def _get(self, request: pb.GetTemplateRequest, under: str = "") -> Template:
+        kind = kind_of(request.template_type, f"{under}template_type")
+        head = await self._store.head(kind, request.template_name)
         return await self._store.version(head, request.version)
 
 

@@ -1,77 +1,27 @@
 """Push, voice and in-app templates over real RPCs: kept, versioned, previewed, refused."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from grpc import aio
-from touchpoint.common.v1 import channel_pb2, in_app_pb2
+from touchpoint.common.v1 import channel_pb2
 from touchpoint.endpoints.v1 import endpoint_pb2
 from touchpoint.templates.v1 import template_pb2
 from touchpoint.templates.v1 import templates_service_pb2 as pb
-from touchpoint.templates.v1 import templates_service_pb2_grpc as rpc
 
 from libs.ids import new_id
 from libs.mongo.client import new_client
-from services.templates.config import Settings
-from services.templates.setup import setup
-from tests.support.running import common, refusal, running
-
-PUSH, VOICE = template_pb2.TEMPLATE_TYPE_PUSH, template_pb2.TEMPLATE_TYPE_VOICE
-INAPP = template_pb2.TEMPLATE_TYPE_INAPP
-Stub = rpc.TemplatesServiceStub
-RAW = {"aps": {"alert": "Hi {{User.UserId}}"}, "n": [1, "{{Code}}", None]}
-
-
-@pytest.fixture(scope="module")
-async def stub(mongo_uri: str, amqp_url: str, database_prefix: str) -> AsyncIterator[Stub]:
-    settings = Settings(**common(mongo_uri, amqp_url, database_prefix))
-    async with running(settings, setup) as service:
-        yield rpc.TemplatesServiceStub(service.channel)
-
-
-def push(**changes: Any) -> template_pb2.Template:
-    content = template_pb2.PushTemplateContent(
-        default=template_pb2.DefaultPushTemplate(
-            title="Hi {{User.UserId}}",
-            body="News",
-            action=channel_pb2.PUSH_ACTION_URL,
-            url="https://shop.example/{{Code}}",
-            sound="default",
-        ),
-        apns=template_pb2.ApnsPushTemplate(raw_content=json.dumps(RAW)),
-    )
-    content.MergeFrom(template_pb2.PushTemplateContent(**changes))
-    return template_pb2.Template(template_name=f"p{new_id()}", template_type=PUSH, push=content)
-
-
-def voice(body: str, **changes: Any) -> template_pb2.Template:
-    content = template_pb2.VoiceTemplateContent(body=body, **changes)
-    return template_pb2.Template(template_name=f"v{new_id()}", template_type=VOICE, voice=content)
-
-
-def in_app(header: str = "Literally {{this}}") -> template_pb2.Template:
-    message = in_app_pb2.InAppMessage(layout=in_app_pb2.IN_APP_LAYOUT_TOP_BANNER)
-    message.content.add(
-        background_color="#FFFFFF",
-        header_config=in_app_pb2.InAppMessageHeaderConfig(
-            header=header, alignment=in_app_pb2.IN_APP_ALIGNMENT_LEFT, text_color="#000000"
-        ),
-    )
-    message.custom_config["theme"] = "dark"
-    return template_pb2.Template(template_name=f"i{new_id()}", template_type=INAPP, in_app=message)
-
-
-async def create(stub: Stub, template: template_pb2.Template) -> template_pb2.Template:
-    return (await stub.CreateTemplate(pb.CreateTemplateRequest(template=template))).template
-
-
-async def get(stub: Stub, made: template_pb2.Template, version: int = 0) -> template_pb2.Template:
-    request = pb.GetTemplateRequest(
-        template_name=made.template_name, template_type=made.template_type, version=version
-    )
-    return (await stub.GetTemplate(request)).template
+from tests.integration.templates.template_builders import (
+    PUSH,
+    Stub,
+    create,
+    get,
+    in_app,
+    push,
+    voice,
+)
+from tests.support.running import refusal
 
 
 async def fields(stub: Stub, template: template_pb2.Template) -> frozenset[str]:

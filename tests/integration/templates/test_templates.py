@@ -1,7 +1,5 @@
 """Templates over real RPCs: versions, the active one, previews, and what is refused."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from grpc import aio
 from touchpoint.common.v1 import channel_pb2
@@ -11,19 +9,10 @@ from touchpoint.templates.v1 import templates_service_pb2 as pb
 from touchpoint.templates.v1 import templates_service_pb2_grpc as rpc
 
 from libs.ids import new_id
-from services.templates.config import Settings
-from services.templates.setup import setup
-from tests.support.running import common, refusal, running
+from tests.support.running import refusal
 
 EMAIL, SMS = template_pb2.TEMPLATE_TYPE_EMAIL, template_pb2.TEMPLATE_TYPE_SMS
 Stub = rpc.TemplatesServiceStub
-
-
-@pytest.fixture(scope="module")
-async def stub(mongo_uri: str, amqp_url: str, database_prefix: str) -> AsyncIterator[Stub]:
-    settings = Settings(**common(mongo_uri, amqp_url, database_prefix))
-    async with running(settings, setup) as service:
-        yield rpc.TemplatesServiceStub(service.channel)
 
 
 def _sms(name: str, body: str, **defaults: str) -> template_pb2.Template:

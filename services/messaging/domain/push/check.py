@@ -67,6 +67,6 @@ def _check_apple(found: Violations, one: Notification) -> None:
 def _is_object(text: str) -> bool:
     try:
         read: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(read, dict)

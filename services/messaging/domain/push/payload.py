@@ -31,7 +31,7 @@ def raw_object(one: Notification) -> Json:
     """The raw content of a notification. Raises RenderingFailed when it is no JSON object."""
     try:
         read = json.loads(one.raw_content)
-    except ValueError:
+    except (ValueError, RecursionError):
         read = None
     if not isinstance(read, dict):
         raise RenderingFailed(Reason.RENDERING_FAILURE, "the raw content is no JSON object")

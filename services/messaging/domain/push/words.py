@@ -63,6 +63,6 @@ def _filled(document: Any, words: Rendered, name: str) -> str:  # noqa: ANN401 -
 def _parsed(raw: str) -> Any:  # noqa: ANN401 - any JSON
     try:
         return json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         why = f"is no JSON: {error}"
         raise RenderingFailed(Reason.RENDERING_FAILURE, why) from error

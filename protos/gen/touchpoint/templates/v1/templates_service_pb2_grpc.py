@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class TemplatesServiceStub:
-    """Creates, versions and previews message templates (spec 5). EMAIL and SMS work; the other types answer UNIMPLEMENTED.
+    """Creates, versions and previews message templates of every type (spec 5).
     """
 
     def __init__(self, channel):
@@ -78,7 +78,7 @@ class TemplatesServiceStub:
 
 
 class TemplatesServiceServicer:
-    """Creates, versions and previews message templates (spec 5). EMAIL and SMS work; the other types answer UNIMPLEMENTED.
+    """Creates, versions and previews message templates of every type (spec 5).
     """
 
     def CreateTemplate(self, request, context):
@@ -189,7 +189,7 @@ def add_TemplatesServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TemplatesService:
-    """Creates, versions and previews message templates (spec 5). EMAIL and SMS work; the other types answer UNIMPLEMENTED.
+    """Creates, versions and previews message templates of every type (spec 5).
     """
 
     @staticmethod

@@ -13,7 +13,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TemplatesServiceStub:
-    """Creates, versions and previews message templates (spec 5). EMAIL and SMS work; the other types answer UNIMPLEMENTED."""
+    """Creates, versions and previews message templates of every type (spec 5)."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateTemplate: _aio.UnaryUnaryMultiCallable[_templates_service_pb2.CreateTemplateRequest, _templates_service_pb2.CreateTemplateResponse]
@@ -34,7 +34,7 @@ class TemplatesServiceStub:
     """Renders a stored version or content that is not stored yet for an endpoint and substitutions."""
 
 class TemplatesServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Creates, versions and previews message templates (spec 5). EMAIL and SMS work; the other types answer UNIMPLEMENTED."""
+    """Creates, versions and previews message templates of every type (spec 5)."""
 
     @_abc_1.abstractmethod
     def CreateTemplate(
