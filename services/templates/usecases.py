@@ -17,8 +17,8 @@ from libs.handlebars import (
     with_texts,
 )
 from libs.handlebars import Template as Compiled
-from services.templates.domain.raw_content import raw_object
-from services.templates.domain.ssml import is_ssml
+from libs.json_object import json_object
+from libs.ssml import is_ssml
 from services.templates.domain.template import Content, Template
 
 _RAW = "raw_content"
@@ -81,7 +81,7 @@ def _pieces(template: Template) -> Iterator[Piece]:
     for name, text in template.content.parts.items():
         path = f"template.{area}.{name}"
         if name.endswith(_RAW):
-            yield from (Piece(path, one) for one in texts_of(raw_object(text)))
+            yield from (Piece(path, one) for one in texts_of(json_object(text)))
         else:
             yield Piece(path, text, escape=_is_markup(template.kind, name, text))
     for number, (_, value) in enumerate(template.content.headers):
@@ -105,5 +105,5 @@ def _is_markup(kind: str, name: str, text: str) -> bool:
 
 def _with_raw(text: str, texts: Iterator[str]) -> str:
     """JSON with its texts rendered; as it is when it is none, which checks refuse."""
-    document = raw_object(text)
+    document = json_object(text)
     return text if document is None else json.dumps(with_texts(document, texts), ensure_ascii=False)

@@ -9,7 +9,7 @@ import pytest
 from services.messaging.adapters.aws import AwsAccount, AwsSmsAdapter, SesAdapter
 from services.messaging.domain.ledger import Reason
 from services.messaging.domain.mime import Mail, Skeleton
-from services.messaging.domain.outbound import OutboundEmail, OutboundSms
+from services.messaging.domain.outbound import Answered, OutboundEmail, OutboundSms
 from services.messaging.domain.outcomes import Status
 from tests.support.desk import rule
 from tests.support.sandboxes import Sandbox, sandbox
@@ -92,3 +92,15 @@ async def test_texts_arrive_as_they_are(box: Sandbox) -> None:
     assert answers[0].account
     [stored] = await box.messages("SMS", "+1")
     assert (stored["body"], stored["from"]) == ("Grüße – 5 €", "+15550001111")
+
+
+async def test_a_text_of_many_parts_takes_a_turn_for_each(box: Sandbox) -> None:
+    turns: list[str] = []
+
+    async def turn() -> Answered:
+        turns.append("taken")
+        return lambda: turns.append("answered")
+
+    async with texts(box) as adapter:
+        await adapter.send([OutboundSms("m1", "+15550001111", "+1", "x" * 200)], turn)
+    assert turns == ["taken", "taken", "answered", "answered"]

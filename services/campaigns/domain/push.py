@@ -1,11 +1,11 @@
 """Push notifications written into a campaign: what is allowed, and which service gets which."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from libs.errors import Violations
+from libs.json_object import json_object
 
 APNS_TYPES: Final = ("APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX")
 SERVICE_OF: Final[Mapping[str, str]] = {
@@ -78,15 +78,6 @@ class PushMessages:
                 yield service, message
 
 
-def parsed(text: str) -> dict[str, Any] | None:
-    """The JSON object a text holds; None when it is none."""
-    try:
-        found = json.loads(text, parse_constant=_refused)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def life_at(channel_type: str, seconds: int | None) -> int | None:
     """The time to live as a service takes it: a default message's may be longer than allowed."""
     service = SERVICE_OF[channel_type]
@@ -125,7 +116,7 @@ def _check_lengths(found: Violations, message: PushMessage, longest: int, path: 
 def _check_json(found: Violations, message: PushMessage, path: str) -> None:
     for field in ("raw_content", "json_body"):
         text = getattr(message, field)
-        fine = not text or parsed(text) is not None
+        fine = not text or json_object(text) is not None
         found.check(fine, f"{path}.{field}", "must be a JSON object")
 
 
@@ -144,7 +135,7 @@ def _check_life(found: Violations, service: str, seconds: int | None, field: str
 
 def _check_apple(found: Violations, service: str, message: PushMessage, path: str) -> None:
     """What the gateway would refuse of everyone's message: better said to the author."""
-    raw = parsed(message.raw_content)
+    raw = json_object(message.raw_content)
     if message.silent_push and not message.raw_content:
         for field in ("title", "body"):
             told = "a silent push to Apple devices has none"

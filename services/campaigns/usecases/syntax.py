@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from libs.errors import Violations
 from libs.handlebars import TemplateSyntaxError, compile_template, texts_of
+from libs.json_object import json_object
 from services.campaigns.domain.campaign import Definition, Says
-from services.campaigns.domain.push import TEXTS, PushMessage, parsed
+from services.campaigns.domain.push import TEXTS, PushMessage
 
 
 def path_of(treatment_id: str) -> str:
@@ -39,7 +40,7 @@ def _texts(says: Says) -> Iterator[tuple[str, str]]:
 def _push_texts(message: PushMessage) -> Iterator[tuple[str, str]]:
     for field in TEXTS:
         yield field, getattr(message, field)
-    for text in texts_of(parsed(message.raw_content) or {}):
+    for text in texts_of(json_object(message.raw_content) or {}):
         yield "raw_content", text
-    for text in texts_of(parsed(message.json_body) or {}):
+    for text in texts_of(json_object(message.json_body) or {}):
         yield "json_body", text

@@ -1,11 +1,10 @@
 """Amazon SES (API v2) and AWS End User Messaging (SMS and voice v2), through aiobotocore."""
 
 import asyncio
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from abc import abstractmethod
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
@@ -16,18 +15,13 @@ from botocore.exceptions import (
     EndpointConnectionError,
 )
 
+from libs.smpp.gsm import count_parts
+from services.messaging.adapters.side_by_side import NotReached, SideBySide
 from services.messaging.domain.accounts import aws_key
 from services.messaging.domain.ledger import Reason
-from services.messaging.domain.outbound import (
-    Answered,
-    Outbound,
-    OutboundEmail,
-    OutboundSms,
-    Turn,
-)
+from services.messaging.domain.outbound import Outbound, OutboundEmail, OutboundSms
 from services.messaging.domain.outcomes import Answer, Status
 
-AWAY_SECONDS: Final = 1.0
 _AT_ONCE: Final = 64
 _BEFORE: Final = (ConnectTimeoutError, EndpointConnectionError)
 _THROTTLED: Final = frozenset(
@@ -61,57 +55,30 @@ class AwsAccount:
     timeout_seconds: float = 20.0
 
 
-class AwsAdapter(ABC):
-    """Sends the messages of a window side by side over one client, which is opened when needed."""
+class AwsAdapter(SideBySide):
+    """Requests over one client of botocore, which is opened when it is needed."""
 
     service: ClassVar[str]
 
     def __init__(self, account: AwsAccount) -> None:
+        super().__init__()
         self.account = account
         self._stack = AsyncExitStack()
         self._client: Any = None
         self._opening = asyncio.Lock()
-        self._away_until = 0.0
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
+    async def close(self) -> None:
         await self._stack.aclose()
 
-    async def run(self) -> None:
-        """Keep the client until cancelled."""
+    async def submit(self, message: Outbound) -> Answer:
         try:
-            await asyncio.Event().wait()
-        finally:
-            await self._stack.aclose()
-
-    async def ready(self) -> bool:
-        """Whether the service is to be tried; one that was away is left alone for a second."""
-        return asyncio.get_running_loop().time() >= self._away_until
-
-    async def send(self, messages: Sequence[Outbound], turn: Turn | None = None) -> list[Answer]:
-        """Submit side by side; answers in the order of the messages."""
-        async with asyncio.TaskGroup() as group:
-            tasks = []
-            for one in messages:
-                answered = await turn() if turn else None
-                tasks.append(group.create_task(self._one(one, answered)))
-        return [task.result() for task in tasks]
-
-    async def _one(self, message: Outbound, answered: Answered | None) -> Answer:
-        try:
-            return await self.submit(await self._opened(), message)
+            return await self.ask(await self._opened(), message)
         except ClientError as error:
             return _refusal(error)
-        except _BEFORE:
-            self._away_until = asyncio.get_running_loop().time() + AWAY_SECONDS
-            return Answer(Status.NOT_CALLED)
+        except _BEFORE as error:
+            raise NotReached from error
         except BotoCoreError as error:
             return Answer(Status.UNKNOWN_FAILURE, detail=type(error).__name__)
-        finally:
-            if answered is not None:
-                answered()
 
     async def _opened(self) -> Any:  # noqa: ANN401 - botocore makes its classes at run time
         async with self._opening:
@@ -135,7 +102,7 @@ class AwsAdapter(ABC):
             return self._client
 
     @abstractmethod
-    async def submit(self, client: Any, message: Outbound) -> Answer:  # noqa: ANN401 - as above
+    async def ask(self, client: Any, message: Outbound) -> Answer:  # noqa: ANN401 - as above
         """Hand one message over. Raises what botocore raises."""
 
 
@@ -144,7 +111,7 @@ class SesAdapter(AwsAdapter):
 
     service = "sesv2"
 
-    async def submit(self, client: Any, message: Outbound) -> Answer:  # noqa: ANN401 - as above
+    async def ask(self, client: Any, message: Outbound) -> Answer:  # noqa: ANN401 - as above
         if not isinstance(message, OutboundEmail):
             raise TypeError("SES takes mails alone")
         asked: dict[str, Any] = {
@@ -164,7 +131,10 @@ class AwsSmsAdapter(AwsAdapter):
 
     service = "pinpoint-sms-voice-v2"
 
-    async def submit(self, client: Any, message: Outbound) -> Answer:  # noqa: ANN401 - as above
+    def parts_of(self, message: Outbound) -> int:
+        return count_parts(message.text).parts if isinstance(message, OutboundSms) else 1
+
+    async def ask(self, client: Any, message: Outbound) -> Answer:  # noqa: ANN401 - as above
         if not isinstance(message, OutboundSms):
             raise TypeError("End User Messaging takes texts alone")
         asked: dict[str, Any] = {

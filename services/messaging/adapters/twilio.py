@@ -48,7 +48,7 @@ class TwilioAdapter(HttpAdapter):
     def parts_of(self, message: Outbound) -> int:
         return count_parts(message.text).parts if isinstance(message, OutboundSms) else 1
 
-    async def submit(self, message: Outbound) -> Answer:
+    async def post(self, message: Outbound) -> Answer:
         if not isinstance(message, OutboundSms):
             raise TypeError("Twilio takes texts alone")
         form = {"To": message.to, "From": message.source, "Body": message.text}
@@ -68,7 +68,7 @@ class TwilioCalls(HttpAdapter):
         self._path = f"/2010-04-01/Accounts/{account.account_sid}/Calls.json"
         self._auth = httpx.BasicAuth(account.account_sid, account.auth_token)
 
-    async def submit(self, message: Outbound) -> Answer:
+    async def post(self, message: Outbound) -> Answer:
         if not isinstance(message, OutboundVoice):
             raise TypeError("calls are placed for spoken texts alone")
         form = {"To": message.to, "From": message.source, "Twiml": twiml(message)}

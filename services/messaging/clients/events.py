@@ -126,13 +126,14 @@ class EventPublisher:
         self, app_id: str, channel_type: str, tokens: Sequence[Token], at: datetime
     ) -> None:
         """Tell who keeps endpoints of tokens not to be used any more."""
+        channel = channel_pb2.ChannelType.Value(f"CHANNEL_TYPE_{channel_type}")
         told = messaging_events.TokensRefused(
             application_id=app_id,
             refuse_time=to_timestamp(at),
             tokens=[
                 messaging_events.RefusedToken(
                     endpoint_id=one.endpoint_id,
-                    channel_type=channel_pb2.ChannelType.Value(f"CHANNEL_TYPE_{channel_type}"),
+                    channel_type=channel,
                     address=one.address,
                     new_address=one.new_address,
                 )

@@ -7,12 +7,12 @@ from touchpoint.common.v1 import channel_pb2
 from touchpoint.messaging.v1 import message_pb2 as pb
 
 from libs.endpoint_values import CHANNELS, Reader
+from libs.ssml import is_ssml
 from libs.timestamps import from_timestamp
 from services.messaging.clients.notifications import notification_of
 from services.messaging.domain.ledger import Origin
 from services.messaging.domain.push.words import PushWords
 from services.messaging.domain.rendering import Content, Source
-from services.messaging.domain.speech import is_ssml
 from services.messaging.domain.work import Recipient, Words, Work
 
 TYPES: Final[Mapping[int, str]] = {

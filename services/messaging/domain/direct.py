@@ -1,11 +1,11 @@
 """Direct sends: what becomes of each recipient, in the words and numbers of spec 6.1."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from libs.json_object import json_object
 from services.messaging.domain.channels import DIRECT_CHANNELS
 from services.messaging.domain.families import PUSH_TYPES, family
 from services.messaging.domain.recipients import EMAIL, address_fault, normalized
@@ -163,10 +163,7 @@ def _endpoint_fault(target: Target, gates: Gates) -> Result | None:
 def _raw_fault(target: Target) -> str:
     if target.channel_type not in PUSH_TYPES:
         return "is for push notifications alone"
-    try:
-        fine = isinstance(json.loads(target.raw_content), dict)
-    except (ValueError, RecursionError):
-        fine = False
+    fine = json_object(target.raw_content) is not None
     return "" if fine else "must be a JSON object"
 
 

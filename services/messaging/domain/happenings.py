@@ -16,6 +16,7 @@ from services.messaging.domain.outcomes import (
     EMAIL,
     ENDED_SENDS,
     SMS,
+    VOICE,
     campaign_send_status,
     channel_event,
     record_status,
@@ -26,6 +27,7 @@ CAMPAIGN_SEND: Final = "_campaign.send"
 SEND: Final = "_email.send"
 DELIVERED: Final = "_email.delivered"
 COMPLAINT: Final = "_email.complaint"
+_DELIVERY_TYPED: Final = frozenset({*PUSH_TYPES, VOICE})
 _COUNTRY_DIGITS: Final = 8
 
 
@@ -118,7 +120,7 @@ def receipt_happening(told: Told, channel_type: str, at: datetime) -> list[Happe
     if not name:
         return []
     attributes = sms_attributes(told) if channel_type == SMS else _email_attributes(told)
-    if channel_type in {*PUSH_TYPES, "VOICE"}:
+    if channel_type in _DELIVERY_TYPED:
         attributes["delivery_type"] = channel_type
     return [_of(told, name, at, attributes)]
 

@@ -14,6 +14,7 @@ TRANSACTIONAL: Final = "TRANSACTIONAL"
 PROMOTIONAL: Final = "PROMOTIONAL"
 EMAIL: Final = "EMAIL"
 SMS: Final = "SMS"
+VOICE: Final = "VOICE"
 
 
 class Status(StrEnum):
@@ -128,6 +129,12 @@ _VOICE_EVENTS: Final[Mapping[State, str]] = {
     State.FAILED: "_voice.failed",
     State.SKIPPED: "_voice.failed",
 }
+_STATE_EVENTS: Final[Mapping[str, Mapping[State, str]]] = {
+    SMS: _SMS_EVENTS,
+    VOICE: _VOICE_EVENTS,
+    **dict.fromkeys(PUSH_TYPES, _PUSH_EVENTS),
+}
+"""Events that the state alone decides, by channel; those of mails depend on the reason too."""
 RECORD_STATUS: Final[Mapping[Reason, str]] = {
     Reason.OPT_OUT: "OPTED_OUT",
     Reason.SUPPRESSED: "OPTED_OUT",
@@ -167,12 +174,9 @@ _FINAL_SEND: Final = frozenset({State.SENT, State.FAILED, State.SKIPPED})
 
 def channel_event(channel_type: str, state: State, reason: Reason) -> str:
     """Name of the event that tells of an outcome; empty when none does (spec 3.2)."""
-    if channel_type == SMS:
-        return _SMS_EVENTS.get(state, "")
-    if channel_type in PUSH_TYPES:
-        return _PUSH_EVENTS.get(state, "")
-    if channel_type == "VOICE":
-        return _VOICE_EVENTS.get(state, "")
+    by_state = _STATE_EVENTS.get(channel_type)
+    if by_state is not None:
+        return by_state.get(state, "")
     return _EMAIL_EVENTS.get((state, reason), "")
 
 

@@ -19,18 +19,7 @@ class PushComposer:
     work: Work
     words: Words
     source: str = ""
-    _campaign: Mapping[str, str] = field(init=False)
-    _own: dict[str, Words] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        origin = self.work.origin
-        self._campaign = {}
-        if origin.campaign_id:
-            self._campaign = {
-                "campaign_id": origin.campaign_id,
-                "campaign_activity_id": origin.activity_id,
-                "treatment_id": self.work.treatment_id,
-            }
+    _own: dict[str, tuple[Words, PushWords]] = field(default_factory=dict)
 
     def compose(self, recipient: Recipient, now: datetime) -> Composed:
         words, push = self._words_for(recipient.raw_content)
@@ -41,8 +30,7 @@ class PushComposer:
             recipient.title_override,
         )
         context = {**self.work.context, **(recipient.context or {})}
-        one = push.rendered(rendered, context, self._campaign)
-        one = replace(one, trace_id=self.work.trace_id)
+        one = push.rendered(rendered, context)
         payload = payload_of(self.work.channel_type, one, recipient.address, now)
         outbound = OutboundPush(
             recipient.message_id,
@@ -54,18 +42,31 @@ class PushComposer:
         return Composed(recipient, outbound)
 
     def _words_for(self, raw_content: str) -> tuple[Words, PushWords]:
-        words = self.words
-        if raw_content:
-            words = self._own.get(raw_content) or self._with_raw(raw_content)
+        """The words of the batch, or with raw content in their place. Raises RenderingFailed."""
+        found = self._own.get(raw_content)
+        if found is None:
+            found = self._own[raw_content] = self._made(raw_content)
+        return found
+
+    def _made(self, raw_content: str) -> tuple[Words, PushWords]:
+        words, work = self.words, self.work
         if words.push is None:
             raise TypeError("the content of a push batch holds no notification")
-        return words, words.push
+        # What the notifications of a batch share is put in once.
+        one = replace(words.push.notification, campaign=_campaign(work), trace_id=work.trace_id)
+        if not raw_content:
+            return words, PushWords(one)
+        push = PushWords(replace(one, raw_content=raw_content))
+        source = replace(words.content.source, text="", subject="", headers=push.texts)
+        return replace(words, content=Content(source)), push
 
-    def _with_raw(self, raw_content: str) -> Words:
-        """The words with raw content in the place of what they say. Raises RenderingFailed."""
-        if self.words.push is None:
-            return self.words
-        push = PushWords(replace(self.words.push.notification, raw_content=raw_content))
-        source = replace(self.words.content.source, text="", subject="", headers=push.texts)
-        made = self._own[raw_content] = replace(self.words, content=Content(source), push=push)
-        return made
+
+def _campaign(work: Work) -> Mapping[str, str]:
+    origin = work.origin
+    if not origin.campaign_id:
+        return {}
+    return {
+        "campaign_id": origin.campaign_id,
+        "campaign_activity_id": origin.activity_id,
+        "treatment_id": work.treatment_id,
+    }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from libs.errors import Violations
-from services.templates.domain.raw_content import DEEPEST, raw_object
+from libs.json_object import DEEPEST, json_object
 from services.templates.domain.ssml import ssml_fault
 from services.templates.domain.template import Content, Template
 
@@ -85,7 +85,7 @@ def _check_length(found: Violations, where: str, said: Mapping[str, str], most: 
 
 def _check_push_part(found: Violations, where: str, own: Mapping[str, str], action: str) -> None:
     raw = own.get("raw_content", "")
-    fine = not raw or raw_object(raw) is not None
+    fine = not raw or json_object(raw) is not None
     found.check(fine, f"{where}.raw_content", f"must be a JSON object, to {DEEPEST} levels")
     found.check(action in _ACTIONS, f"{where}.action", "must be OPEN_APP, DEEP_LINK or URL")
     needs_url = action in {"DEEP_LINK", "URL"} and not raw

@@ -1,20 +1,15 @@
-"""What is spoken: plain text, or SSML (spec 6.6; W3C, SSML 1.1)."""
+"""SSML before it is rendered: with the expressions of a template in it."""
 
 import re
 from typing import Final
-from xml.etree import ElementTree as Xml
 
-_OPEN: Final = "<speak"
+from libs.ssml import is_ssml, speak_element
+
 # Comments come first: they may hold braces.
 _EXPRESSION: Final = re.compile(
     r"\{\{~?!--.*?--~?\}\}|\{\{\{.*?\}\}\}|\{\{.*?\}\}",
     re.DOTALL,
 )
-
-
-def is_ssml(body: str) -> bool:
-    """Whether a body is SSML; values in it are escaped."""
-    return body.lstrip().startswith(_OPEN)
 
 
 def ssml_fault(body: str) -> str:
@@ -24,11 +19,8 @@ def ssml_fault(body: str) -> str:
     """
     if not is_ssml(body):
         return ""
-    text = _EXPRESSION.sub("x", body).strip()
-    if "<!" in text:
-        return "SSML may have no declarations or comments"
     try:
-        root = Xml.fromstring(text)  # noqa: S314 - what could be expanded is refused above
-    except Xml.ParseError as error:
-        return f"is no well-formed SSML: {error}"
-    return "" if root.tag.rpartition("}")[2] == "speak" else "must be one <speak> element"
+        speak_element(_EXPRESSION.sub("x", body).strip())
+    except ValueError as error:
+        return str(error)
+    return ""

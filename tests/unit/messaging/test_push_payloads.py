@@ -190,7 +190,7 @@ def test_values_never_break_the_json_of_raw_content(value: str) -> None:
     words = PushWords(Notification(raw_content=raw))
     content = Content(Source("APNS", headers=words.texts))
     rendered = content.render(Values({"Name": value}), NOW)
-    made = json.loads(words.rendered(rendered, {}, {}).raw_content)
+    made = json.loads(words.rendered(rendered, {}).raw_content)
     assert made == {"aps": {"alert": f"Hi {value}", "content-available": 1}, "n": [1, None]}
 
 
@@ -200,7 +200,7 @@ def test_a_json_body_reaches_the_app_as_it_is_with_its_texts_rendered(value: str
     words = PushWords(Notification(silent_push=True, json_body=body, data={"x": "y"}))
     content = Content(Source("APNS", headers=words.texts))
     rendered = content.render(Values({"Name": value}), NOW)
-    made = words.rendered(rendered, {}, {})
+    made = words.rendered(rendered, {})
     assert json.loads(made.json_body) == {"a": {"b": [value, 1]}, "c": None}
     assert made.data == {"x": "y"}
 

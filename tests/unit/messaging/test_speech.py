@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.ssml import is_ssml
 from services.messaging.domain.ledger import Reason
 from services.messaging.domain.rendering import Content, Rendered, RenderingFailed, Source, Values
-from services.messaging.domain.speech import MOST_SPOKEN, MOST_SSML, is_ssml, spoken
+from services.messaging.domain.speech import MOST_SPOKEN, MOST_SSML, spoken
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.errors import InvalidFields, Violations
+from libs.json_object import DEEPEST, json_object
+from libs.ssml import is_ssml
 from services.templates.domain.contents import PUSH_PARTS, check_content
-from services.templates.domain.raw_content import DEEPEST, raw_object
-from services.templates.domain.ssml import is_ssml, ssml_fault
+from services.templates.domain.ssml import ssml_fault
 from services.templates.domain.template import Content, Template, activated, check, first_version
 from tests.unit.templates.samples import NOW
 
@@ -80,7 +81,7 @@ def test_a_part_without_words_and_a_template_without_parts_are_refused() -> None
 @given(st.dictionaries(TEXT, JSON, max_size=3))
 def test_any_object_is_raw_content_and_read_as_it_is(document: dict[str, object]) -> None:
     text = json.dumps(document)
-    assert raw_object(text) == document
+    assert json_object(text) == document
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_any_object_is_raw_content_and_read_as_it_is(document: dict[str, object]
     ],
 )
 def test_what_is_no_json_object_is_no_raw_content(text: str) -> None:
-    assert raw_object(text) is None
+    assert json_object(text) is None
     if text:
         assert "apns.raw_content" in _fields("PUSH", {"apns.raw_content": text})
 
@@ -112,7 +113,7 @@ def test_what_is_no_json_object_is_no_raw_content(text: str) -> None:
 def test_raw_content_is_nested_only_so_deep(inner: int, braces: tuple[str, str]) -> None:
     before, after = braces
     text = '{"a":' + before * inner + "1" + after * inner + "}"
-    assert (raw_object(text) is not None) == (1 + inner <= DEEPEST)
+    assert (json_object(text) is not None) == (1 + inner <= DEEPEST)
 
 
 @pytest.mark.parametrize(

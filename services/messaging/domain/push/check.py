@@ -1,9 +1,9 @@
 """What may be wrong with a notification before it is rendered, by service (spec 6.5)."""
 
-import json
-from typing import Any, Final
+from typing import Final
 
 from libs.errors import Violations
+from libs.json_object import json_object
 from services.messaging.domain.families import APNS_TYPES
 from services.messaging.domain.push.adm import checksum
 from services.messaging.domain.push.notification import PRIORITIES, Notification
@@ -26,7 +26,9 @@ def check(channel_type: str, one: Notification) -> Violations:
     needs_url = one.action in {"DEEP_LINK", "URL"} and not one.raw_content
     found.check(not needs_url or one.url, "url", f"is needed beside {one.action}")
     if one.raw_content:
-        found.check(_is_object(one.raw_content), "raw_content", "must be a JSON object")
+        found.check(
+            json_object(one.raw_content) is not None, "raw_content", "must be a JSON object"
+        )
     fine = not one.priority or one.priority.lower() in PRIORITIES
     found.check(fine, "priority", "must be normal or high, or 5 or 10")
     _check_time(found, channel_type, one)
@@ -62,11 +64,3 @@ def _check_apple(found: Violations, one: Notification) -> None:
         for name in ("title", "body", "sound"):
             found.check(not getattr(one, name), name, "is nothing for a silent push")
         found.check(one.badge is None, "badge", "is nothing for a silent push")
-
-
-def _is_object(text: str) -> bool:
-    try:
-        read: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(read, dict)

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from libs.json_object import json_object
 from services.messaging.domain.ledger import Reason
 from services.messaging.domain.push.notification import Notification
 from services.messaging.domain.rendering import RenderingFailed
@@ -29,11 +30,8 @@ def encoded(value: Json) -> bytes:
 
 def raw_object(one: Notification) -> Json:
     """The raw content of a notification. Raises RenderingFailed when it is no JSON object."""
-    try:
-        read = json.loads(one.raw_content)
-    except (ValueError, RecursionError):
-        read = None
-    if not isinstance(read, dict):
+    read = json_object(one.raw_content)
+    if read is None:
         raise RenderingFailed(Reason.RENDERING_FAILURE, "the raw content is no JSON object")
     return read
 

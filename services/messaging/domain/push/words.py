@@ -38,11 +38,9 @@ class PushWords:
         inner = [("json_body", text) for text in texts_of(self._json)]
         return (*named, *(("data", value) for value in one.data.values()), *inner)
 
-    def rendered(
-        self, words: Rendered, context: Mapping[str, str], campaign: Mapping[str, str]
-    ) -> Notification:
+    def rendered(self, words: Rendered, context: Mapping[str, str]) -> Notification:
         """The notification for one recipient; `words` are rendered from `texts`, in their order."""
-        said: dict[str, Any] = {"context": context, "campaign": campaign}
+        said: dict[str, Any] = {"context": context}
         if self._raw is not None:
             said["raw_content"] = _filled(self._raw, words, "raw_content")
         else:

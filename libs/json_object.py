@@ -1,4 +1,4 @@
-"""A payload that is given to a push service as it is: a JSON object (spec 5.1, RFC 8259)."""
+"""A text that is to be a JSON object and goes on to others as it is (RFC 8259)."""
 
 import json
 from typing import Any, Final
@@ -7,7 +7,7 @@ DEEPEST: Final = 64
 """Levels of nesting. No push service takes more in 4 KB; the parser's own end is near 1,000."""
 
 
-def raw_object(text: str) -> dict[str, Any] | None:
+def json_object(text: str) -> dict[str, Any] | None:
     """The object that a text is as JSON; None when it is none, or is nested too deep.
 
     Strict where Python's parser is not: without NaN and infinity, and without half a surrogate
