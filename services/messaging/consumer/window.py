@@ -14,7 +14,13 @@ from services.messaging.consumer.tools import Tools, insist
 from services.messaging.domain.ledger import Outcome, Reason, State
 from services.messaging.domain.limits import Limit
 from services.messaging.domain.outbound import Answered, Outbound, Turn
-from services.messaging.domain.outcomes import Answer, Status, needs_attempts, outcome_of
+from services.messaging.domain.outcomes import (
+    Answer,
+    Status,
+    is_resent,
+    needs_attempts,
+    outcome_of,
+)
 from services.messaging.domain.retry import Attempt
 from services.messaging.domain.work import Recipient, Work
 from services.messaging.store.ledger import Claimed
@@ -48,6 +54,7 @@ class Windows:
         self._held: list[Outcome] = []
         self._token = ""
         self._begun_at = asyncio.get_running_loop().time()
+        self._resent = is_resent(work.channel_type, work.message_type)
         self._blocks = True
 
     def ignore_blocks(self) -> None:
@@ -144,7 +151,9 @@ class Windows:
             if answer.new_address:
                 sent.moved[len(sent.done)] = answer.new_address
             attempt = Attempt(attempts.get(message_id, 1), work.expire_time, random.random())
-            sent.done.append((one, outcome_of(message_id, answer, work.message_type, attempt, now)))
+            sent.done.append(
+                (one, outcome_of(message_id, answer, attempt, now, resent=self._resent))
+            )
         if sent.again:
             ids = [one.recipient.message_id for one in sent.again]
             token = self._token
@@ -155,7 +164,7 @@ class Windows:
         ids = [
             one.recipient.message_id
             for one, answer in zip(due, answers, strict=True)
-            if needs_attempts(answer, self._work.message_type)
+            if needs_attempts(answer, resent=self._resent)
         ]
         if not ids:
             return {}

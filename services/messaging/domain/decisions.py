@@ -210,7 +210,8 @@ class Standing:
 def standings_of(stage: Stage) -> tuple[Standing, ...]:
     """Rows whose last decision is of a stage: those of any of the standings."""
     if stage is Stage.RECEIPT:
-        failed = Standing(frozenset({State.FAILED}), _reasons(Stage.PROVIDER), is_taken=True)
+        reasons = _reasons(Stage.PROVIDER) | {Reason.NONE}
+        failed = Standing(frozenset({State.FAILED}), reasons, is_taken=True)
         return (Standing(frozenset({State.DELIVERED}), frozenset({Reason.NONE})), failed)
     reasons = _reasons(stage)
     states = frozenset(state for state, found in _STATES.items() if found.stage is stage)

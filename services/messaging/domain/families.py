@@ -4,6 +4,7 @@ from typing import Final
 
 APNS_TYPES: Final = ("APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX")
 PUSH_TYPES: Final = (*APNS_TYPES, "GCM", "ADM", "BAIDU")
+CUSTOM: Final = "CUSTOM"
 MEMBERS: Final = {
     "email": ("EMAIL",),
     "sms": ("SMS",),
@@ -14,6 +15,9 @@ MEMBERS: Final = {
     "voice": ("VOICE",),
 }
 """Channel types by family."""
+TAKES_OUR_ID: Final = frozenset({CUSTOM, *APNS_TYPES})
+"""Channels whose provider is told an id of ours that makes a repeat harmless: a webhook's receiver
+takes a message once, and a second notification takes the place of the first on the device."""
 _FAMILIES: Final = {member: name for name, members in MEMBERS.items() for member in members}
 
 

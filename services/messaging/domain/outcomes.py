@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from services.messaging.domain.families import PUSH_TYPES
+from services.messaging.domain.families import PUSH_TYPES, TAKES_OUR_ID
 from services.messaging.domain.ledger import Outcome, Reason, State
 from services.messaging.domain.retry import Attempt, next_attempt
 
@@ -61,27 +61,30 @@ _ENDS: Final[Mapping[Status, tuple[State, Reason]]] = {
 _DETAIL_LENGTH: Final = 300
 
 
-def needs_attempts(answer: Answer, message_type: str) -> bool:
-    """Whether the outcome depends on how often the message was tried."""
-    # The policy of transactional messages is RESEND: perhaps twice rather than perhaps never.
-    resend = answer.status is Status.UNKNOWN_FAILURE and message_type == TRANSACTIONAL
-    return answer.status in _AGAIN or resend
+def is_resent(channel_type: str, message_type: str) -> bool:
+    """Whether a message that was sent or was not is sent again without a person's word.
+
+    The policy of transactional messages is RESEND: perhaps twice rather than perhaps never. Where
+    the provider takes our id nobody gets it twice, whatever its class.
+    """
+    return message_type == TRANSACTIONAL or channel_type in TAKES_OUR_ID
+
+
+def needs_attempts(answer: Answer, *, resent: bool) -> bool:
+    """Whether the outcome depends on how often the message was tried; `resent` as above."""
+    return answer.status in _AGAIN or (resent and answer.status is Status.UNKNOWN_FAILURE)
 
 
 def outcome_of(
-    message_id: str,
-    answer: Answer,
-    message_type: str,
-    attempt: Attempt,
-    now: datetime,
+    message_id: str, answer: Answer, attempt: Attempt, now: datetime, *, resent: bool
 ) -> Outcome:
     """The ledger outcome of an answer (spec 6.2: three attempts inside the time to live).
 
-    A message class decides about lost answers: TRANSACTIONAL is sent again, PROMOTIONAL waits in
-    UNKNOWN for an operator.
+    A message whose answer was lost is sent again when `resent` (see `is_resent`), and waits in
+    UNKNOWN for an operator otherwise.
     """
     detail = answer.detail[:_DETAIL_LENGTH]
-    if needs_attempts(answer, message_type):
+    if needs_attempts(answer, resent=resent):
         due = next_attempt(attempt, now)
         if due is not None:
             return Outcome(message_id, State.RETRY, answer.reason, detail, due_time=due)

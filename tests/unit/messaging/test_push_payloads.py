@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.messaging.adapters.apns import identified
 from services.messaging.domain.families import PUSH_TYPES
 from services.messaging.domain.ledger import Reason
+from services.messaging.domain.outbound import OutboundPush
 from services.messaging.domain.push import Notification, payload_of
 from services.messaging.domain.push.check import check
 from services.messaging.domain.push.words import PushWords
@@ -45,6 +47,20 @@ def told(channel_type: str, one: Notification) -> tuple[Any, dict[str, str]]:
         form = {name: values[0] for name, values in parse_qs(made.body.decode()).items()}
         return json.loads(form["msg"]), form
     return json.loads(made.body), dict(made.headers)
+
+
+def test_a_repeat_to_apple_has_the_same_ids_and_replaces_the_first() -> None:
+    first = identified(OutboundPush("m1", "token", b"{}"))
+    assert first == identified(OutboundPush("m1", "token", b"{}"))
+    assert first["apns-collapse-id"] == "m1"
+    other = identified(OutboundPush("m2", "token", b"{}"))
+    assert first.keys() == other.keys()
+    assert not first.items() & other.items()
+
+
+def test_a_collapse_id_of_the_authors_own_stays() -> None:
+    own = OutboundPush("m1", "token", b"{}", (("apns-collapse-id", "match-3"),))
+    assert identified(own)["apns-collapse-id"] == "match-3"
 
 
 def test_apple_is_told_everything_where_it_reads_it() -> None:

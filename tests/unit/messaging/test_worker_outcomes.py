@@ -6,6 +6,7 @@ import pytest
 
 from libs.smpp.codes import CommandStatus
 from services.messaging.adapters import smpp_statuses, smtp_replies
+from services.messaging.domain.families import APNS_TYPES
 from services.messaging.domain.happenings import (
     Told,
     complaint_happening,
@@ -21,6 +22,7 @@ from services.messaging.domain.outcomes import (
     Status,
     campaign_send_status,
     channel_event,
+    is_resent,
     outcome_of,
     record_status,
 )
@@ -81,7 +83,8 @@ RECORD_STATUSES = frozenset(
 def test_answers(
     status: Status, message_type: str, attempt: int, state: State, reason: Reason
 ) -> None:
-    outcome = outcome_of("m", Answer(status), message_type, Attempt(attempt), NOW)
+    resent = is_resent("EMAIL", message_type)
+    outcome = outcome_of("m", Answer(status), Attempt(attempt), NOW, resent=resent)
     assert (outcome.state, outcome.reason) == (state, reason)
     assert (outcome.due_time is not None) == (state is State.RETRY)
     assert may_become(State.CLAIMED, outcome.state)
@@ -89,20 +92,31 @@ def test_answers(
 
 def test_every_status_has_an_outcome_the_ledger_allows() -> None:
     for status in Status:
-        for message_type in ("PROMOTIONAL", "TRANSACTIONAL"):
-            outcome = outcome_of("m", Answer(status), message_type, Attempt(), NOW)
+        for resent in (True, False):
+            outcome = outcome_of("m", Answer(status), Attempt(), NOW, resent=resent)
             assert may_become(State.CLAIMED, outcome.state)
+
+
+def test_a_lost_answer_is_tried_again_where_the_provider_takes_our_id() -> None:
+    """Whatever the class; of other channels only where twice is better than never."""
+    lost = Answer(Status.UNKNOWN_FAILURE)
+    for channel_type in ("CUSTOM", *APNS_TYPES):
+        resent = is_resent(channel_type, "PROMOTIONAL")
+        assert outcome_of("m", lost, Attempt(), NOW, resent=resent).state is State.RETRY
+    for channel_type in ("EMAIL", "SMS", "GCM", "ADM", "BAIDU", "VOICE"):
+        assert not is_resent(channel_type, "PROMOTIONAL")
+        assert is_resent(channel_type, "TRANSACTIONAL")
 
 
 def test_the_cause_an_adapter_knows_wins() -> None:
     answer = Answer(Status.PERMANENT_FAILURE, reason=Reason.HARD_BOUNCE, detail="550 no such user")
-    outcome = outcome_of("m", answer, "PROMOTIONAL", Attempt(), NOW)
+    outcome = outcome_of("m", answer, Attempt(), NOW, resent=False)
     assert (outcome.reason, outcome.detail) == (Reason.HARD_BOUNCE, "550 no such user")
 
 
 def test_details_are_bounded() -> None:
     answer = Answer(Status.PERMANENT_FAILURE, detail="x" * 5000)
-    assert len(outcome_of("m", answer, "PROMOTIONAL", Attempt(), NOW).detail) == 300
+    assert len(outcome_of("m", answer, Attempt(), NOW, resent=False).detail) == 300
 
 
 def test_waits_grow_and_stay_inside_the_time_to_live() -> None:

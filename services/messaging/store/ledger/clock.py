@@ -7,8 +7,10 @@ from typing import Final
 
 from libs.ids import new_id
 from libs.mongo.client import Database, Document
+from services.messaging.domain.families import TAKES_OUR_ID
 from services.messaging.domain.holds import Scope
 from services.messaging.domain.ledger import WAITING, Reason, Row, State
+from services.messaging.domain.outcomes import TRANSACTIONAL
 from services.messaging.store.ledger.rows import row_from_document
 
 RESENDS: Final = 5
@@ -32,12 +34,17 @@ class ClockStore:
     async def mark_lost(self, now: datetime) -> int:
         """Make rows UNKNOWN whose worker did not come back in time; returns how many.
 
-        TRANSACTIONAL ones are due again at once (policy RESEND); others wait for an operator. The
-        claim's token stays, so that a worker that was only slow can still tell what happened.
+        Those of `is_resent` are due again at once; others wait for an operator. The claim's token
+        stays, so that a worker that was only slow can still tell what happened.
         """
         is_resent = {
             "$and": [
-                {"$eq": ["$message_type", "TRANSACTIONAL"]},
+                {
+                    "$or": [
+                        {"$eq": ["$message_type", TRANSACTIONAL]},
+                        {"$in": ["$channel_type", sorted(TAKES_OUR_ID)]},
+                    ]
+                },
                 {"$lt": ["$attempts", RESENDS]},
             ]
         }
