@@ -16,6 +16,10 @@ class Settings(ChassisSettings):
     """How often the gateway looks for due retries, ended leases and unpublished batches."""
     claim_lease_seconds: float = Field(default=30.0, ge=1)
     """How long a worker may take from a claim to its outcome."""
+    claim_window: int = Field(default=16, ge=1, le=256)
+    """Messages a worker claims in one stroke, and the most it leaves UNKNOWN when it is killed. A
+    larger one costs less a message; push services have 64 at least.
+    """
     provider_timeout_seconds: float = Field(default=20.0, gt=0)
     """How long a provider may take over one window; less than the lease."""
     email_delivered_on_acceptance: bool = True

@@ -1,9 +1,10 @@
 """Campaign fan-out alone, and with workers to the end, against task queues that do nothing.
 
-`python -m tests.bench.bench_pipeline [--endpoints 100000] [--rounds 3]`. Everything runs on this
-machine: MongoDB, RabbitMQ, every service, and the peers on the same broker one after the other.
-Ours filters, decides, writes a ledger row, claims, renders, notes the outcome and publishes an
-event that is stored and counted; the peers' tasks are empty.
+`python -m tests.bench.bench_pipeline [--endpoints 100000] [--rounds 3] [--window 16]`; `--window`
+is the claim window of the workers, 16 when nobody sets it. Everything runs on this machine:
+MongoDB, RabbitMQ, every service, and the peers on the same broker one after the other. Ours
+filters, decides, writes a ledger row, claims, renders, notes the outcome and publishes an event
+that is stored and counted; the peers' tasks are empty.
 """
 
 import argparse
@@ -160,9 +161,11 @@ async def main() -> None:
     parser.add_argument("--endpoints", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tasks", type=int, default=10_000)
+    parser.add_argument("--window", type=int, default=16)
     given = parser.parse_args()
     results: dict[str, list[float]] = {}
-    plan = Plan({"email": 2}, SETTINGS, frozenset({"links", "sms", "sandbox"}))
+    settings = {**SETTINGS, "CLAIM_WINDOW": str(given.window)}
+    plan = Plan({"email": 2}, settings, frozenset({"links", "sms", "sandbox"}))
     with estate(plan) as place:
         url = place.env["AMQP_URL"]
         async with customer(place) as client:

@@ -2,16 +2,14 @@
 
 import asyncio
 from collections import deque
-from typing import Final
-
-MOST_CLAIMED: Final = 16
-"""What a worker that dies can leave UNKNOWN (architecture.md 4)."""
 
 
 class ClaimGate:
-    """Lends places in portions; urgent borrowers go first, and `reserved` places are theirs."""
+    """Lends places in portions, `total` of them: what a worker that dies can leave UNKNOWN
+    (architecture.md 4). Urgent borrowers go first, and `reserved` places are theirs.
+    """
 
-    def __init__(self, total: int = MOST_CLAIMED, reserved: int = 0) -> None:
+    def __init__(self, total: int, reserved: int = 0) -> None:
         self._free = total
         self._ordinary_left = total - reserved
         self._waiting: dict[bool, deque[tuple[int, asyncio.Future[int]]]] = {

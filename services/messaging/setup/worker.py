@@ -27,7 +27,7 @@ from services.messaging.clients.events import EventPublisher
 from services.messaging.clients.outbox import Outbox
 from services.messaging.config import Settings
 from services.messaging.consumer.contents import Contents
-from services.messaging.consumer.gate import MOST_CLAIMED, ClaimGate
+from services.messaging.consumer.gate import ClaimGate
 from services.messaging.consumer.handler import BatchHandler
 from services.messaging.consumer.tokens import token_maker
 from services.messaging.consumer.tools import Policy, Tools
@@ -66,7 +66,7 @@ WORKERS: Final = {
 # slow windows.
 _RESERVED: Final = {"sms": 4}
 # A push service takes many notifications at a time over one connection, and is far away.
-_PLACES: Final = dict.fromkeys(PUSH_FAMILIES, 64)
+_LEAST_PLACES: Final = dict.fromkeys(PUSH_FAMILIES, 64)
 # Two batches side by side: one has the places while the other reads, renders and tells.
 _PACE: Final = Pace(prefetch=6, concurrency=2)
 # Of promotional texts one: two that take turns at one account's slots leave one in twenty unused.
@@ -114,7 +114,8 @@ async def _common(settings: Settings, stack: AsyncExitStack, channel: str) -> Co
 def _worker(common: Common, name: str) -> Worker:
     """The worker of one family, with claims and limits of its own: none waits for another."""
     settings, database = common.settings, common.database
-    enabled, places = ProviderStore(database).enabled, _PLACES.get(name, MOST_CLAIMED)
+    enabled = ProviderStore(database).enabled
+    places = max(_LEAST_PLACES.get(name, 0), settings.claim_window)
     tools = Tools(
         LedgerStore(database),
         common.suppressions,
@@ -124,7 +125,7 @@ def _worker(common: Common, name: str) -> Worker:
         {one: Providers(partial(enabled, one), common.factory.of(one)) for one in MEMBERS[name]},
         Pacer(LimitStore(database)),
         common.events,
-        ClaimGate(places, _RESERVED.get(name, 0)),
+        ClaimGate(places, min(_RESERVED.get(name, 0), places - 1)),
         token_maker(settings.link_key()),
         SystemClock(),
         _policy(settings, places),

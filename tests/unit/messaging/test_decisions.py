@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.messaging.domain.decisions import (
@@ -34,6 +34,7 @@ rows = st.builds(
 
 
 @given(rows)
+@example(replace(ROW, state=State.FAILED))
 def test_every_row_is_explained_and_found_under_the_stage_it_is_told_of(row: Row) -> None:
     stage = verdict_of(row).stage
     assert verdict_of(row).explanation.endswith((".", "UTC."))
