@@ -30,6 +30,8 @@ class Settings(ChassisSettings):
     """The installation's own mail server, for channels that name none."""
     smtp_security: Literal["STARTTLS", "TLS", "NONE"] = "NONE"
     """How the connection to it is protected; NONE suits a relay on the same host."""
+    dns_addr: str = ""
+    """The DNS resolver that records of sending domains are asked of; empty takes the system's."""
     smpp_addr: str = "127.0.0.1:2775"
     """The installation's own SMS centre, for channels that name none."""
     smpp_system_id: str = "sandbox"

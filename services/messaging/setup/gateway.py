@@ -9,6 +9,7 @@ from touchpoint.messaging.v1 import (
     dead_letters_service_pb2_grpc,
     decisions_service_pb2_grpc,
     dispatch_service_pb2_grpc,
+    domains_service_pb2_grpc,
     holds_service_pb2_grpc,
     messaging_service_pb2_grpc,
     otp_service_pb2_grpc,
@@ -35,6 +36,7 @@ from libs.mongo.client import Database, open_database
 from libs.mongo.migrations import check_schema, migrate
 from libs.mongo.paging import Pager
 from libs.vault import Vault
+from services.messaging.adapters.dns_records import DnsRecords
 from services.messaging.clients.events import EventPublisher
 from services.messaging.clients.outbox import Outbox
 from services.messaging.clients.peers import Peers
@@ -49,6 +51,7 @@ from services.messaging.servicer.dead_letters import DeadLettersServicer
 from services.messaging.servicer.decisions import DecisionsServicer
 from services.messaging.servicer.direct import DirectSends
 from services.messaging.servicer.dispatch import DispatchServicer
+from services.messaging.servicer.domains import DomainsServicer
 from services.messaging.servicer.holds import HoldsServicer
 from services.messaging.servicer.messaging import MessagingServicer
 from services.messaging.servicer.otp import OtpServicer
@@ -71,6 +74,7 @@ from services.messaging.store.suppressions import SuppressionStore
 from services.messaging.usecases.dead_letters import DeadLetters
 from services.messaging.usecases.direct import DirectSender, Lists
 from services.messaging.usecases.dispatching import Dispatching, Stores
+from services.messaging.usecases.domain_checking import DomainChecking
 from services.messaging.usecases.feeding import Feeding
 from services.messaging.usecases.guarding import Guard
 from services.messaging.usecases.holding import Holding
@@ -145,12 +149,14 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
     )
     feeding = Feeding(ledger, batches, dispatches, ways.outbox, refusals)
     letters = DeadLetters(batches, ways.parked, ways.outbox, clock)
+    domains = DomainChecking(channels, DnsRecords(settings.dns_addr))
     holding = Holding(holds, dispatches, ledger, feeding)
     return Parts(
         (
             _service("Messaging", messaging_service_pb2_grpc, messaging),
             _service("Otp", otp_service_pb2_grpc, OtpServicer(passwords)),
             _service("Decisions", decisions_service_pb2_grpc, DecisionsServicer(ledger, pages)),
+            _service("Domains", domains_service_pb2_grpc, DomainsServicer(domains)),
             _service("PhoneNumbers", phone_numbers_service_pb2_grpc, PhoneNumbersServicer()),
             _service(
                 "DeadLetters",
