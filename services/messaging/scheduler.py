@@ -11,6 +11,7 @@ from services.messaging.domain.families import MEMBERS
 from services.messaging.usecases.dead_letters import DeadLetters
 from services.messaging.usecases.feeding import Feeding
 from services.messaging.usecases.holding import Holding
+from services.messaging.usecases.sharing import Sharing
 
 Background = Callable[[asyncio.Event], Awaitable[None]]
 _LANES: Final = [
@@ -23,16 +24,28 @@ AWAY_SECONDS: Final = 1.0
 
 
 def clocks(
-    feeding: Feeding, holding: Holding, letters: DeadLetters, tick_seconds: float
+    feeding: Feeding,
+    sharing: Sharing,
+    holding: Holding,
+    letters: DeadLetters,
+    tick_seconds: float,
 ) -> Sequence[Background]:
-    """The loops to run: quick ones tick every `tick_seconds`, others 5 or 20 times as seldom."""
+    """The loops to run: quick ones tick every `tick_seconds`, others 5 or 20 times as seldom.
+
+    Lanes are shared out 5 times as often: their queues hold what workers take meanwhile.
+    """
 
     async def sweep() -> int:
         used = await feeding.channels()
         lanes = [(channel, lane) for channel, lane in _LANES if channel in used]
         return sum([await feeding.sweep(channel, lane) for channel, lane in lanes])
 
+    async def share_out() -> int:
+        await sharing.share_out()
+        return 0  # again at once would be before any worker took something
+
     return (
+        _every(tick_seconds / 5, share_out, "share"),
         _every(tick_seconds, feeding.feed_due, "due"),
         _every(tick_seconds, feeding.settle, "settle"),
         _every(tick_seconds, holding.settle, "holds"),

@@ -37,8 +37,11 @@ from services.messaging.store.batches import BatchStore
 from services.messaging.store.channels import ChannelStore
 from services.messaging.store.contents import ContentStore
 from services.messaging.store.dispatches import DispatchStore
+from services.messaging.store.lanes import LaneStore
 from services.messaging.store.ledger import LedgerStore
 from services.messaging.store.suppressions import SuppressionStore
+from services.messaging.store.waiting import WaitingStore
+from services.messaging.usecases.sharing import Sharing
 from services.messaging.usecases.submission import Submission
 from tests.support.keys import p256_key, pem, service_json
 from tests.support.running import MASTER_KEY, running
@@ -64,7 +67,11 @@ class Desk:
         self.contents = ContentStore(self.database)
         self.channels = ChannelStore(self.database, Vault(MASTER_KEY))
         self.outbox = Outbox(self.publisher)
-        self.submission = Submission(self.ledger, self.batches, self.outbox)
+        self.waiting = WaitingStore(self.database)
+        self.sharing = Sharing(
+            self.ledger, self.batches, self.waiting, LaneStore(self.database), self.outbox
+        )
+        self.submission = Submission(self.ledger, self.batches, self.outbox, self.sharing)
 
     async def open_email(self, box: Sandbox, **changes: Any) -> None:
         smtp = Smtp("127.0.0.1", box.ports.smtp, Security.NONE, return_path_domain="ret.example")

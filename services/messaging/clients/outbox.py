@@ -138,6 +138,7 @@ def _cut(
         message.SerializeToString(),
         now,
         frame.expire_time,
+        size=len(recipients),
     )
     return Cut(frame, batch, known, _contexts(frame, recipients))
 
@@ -206,9 +207,13 @@ class Outbox:
         async with self._lock:
             told_at, depth = self._depths.get(routing_key, (0.0, 0))
             if time.monotonic() - told_at > DEPTH_KEPT_SECONDS:
-                depth = await self._publisher.depth(_queue(routing_key)) * BATCH_SIZE
+                depth = await self.batches(routing_key) * BATCH_SIZE
                 self._depths[routing_key] = (time.monotonic(), depth)
             return depth
+
+    async def batches(self, routing_key: str) -> int:
+        """Batches in a lane that no worker has, right now. Raises DependencyUnavailable."""
+        return await self._publisher.depth(_queue(routing_key))
 
 
 def _queue(routing_key: str) -> Queue:

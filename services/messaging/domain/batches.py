@@ -15,7 +15,10 @@ PROMOTIONAL: Final = "PROMOTIONAL"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A serialized `SendBatch` and where it goes. `check_count` is how often it was looked at."""
+    """A serialized `SendBatch` of `size` messages and where it goes.
+
+    `check_count` is how often it was looked at.
+    """
 
     batch_id: str
     app_id: str
@@ -27,6 +30,7 @@ class Batch:
     expire_time: datetime | None = None
     published: bool = False
     check_count: int = 0
+    size: int = 0
 
     @property
     def routing_key(self) -> str:

@@ -11,6 +11,7 @@ from touchpoint.messaging.v1 import (
     dispatch_service_pb2_grpc,
     domains_service_pb2_grpc,
     holds_service_pb2_grpc,
+    lanes_service_pb2_grpc,
     messaging_service_pb2_grpc,
     otp_service_pb2_grpc,
     phone_numbers_service_pb2_grpc,
@@ -53,6 +54,7 @@ from services.messaging.servicer.direct import DirectSends
 from services.messaging.servicer.dispatch import DispatchServicer
 from services.messaging.servicer.domains import DomainsServicer
 from services.messaging.servicer.holds import HoldsServicer
+from services.messaging.servicer.lanes import LanesServicer
 from services.messaging.servicer.messaging import MessagingServicer
 from services.messaging.servicer.otp import OtpServicer
 from services.messaging.servicer.pages import LedgerPages
@@ -65,12 +67,14 @@ from services.messaging.store.contents import ContentStore
 from services.messaging.store.dispatches import DispatchStore
 from services.messaging.store.erasure import ErasureStore
 from services.messaging.store.holds import HoldStore
+from services.messaging.store.lanes import LaneStore
 from services.messaging.store.ledger import LedgerStore
 from services.messaging.store.limits import LimitStore
 from services.messaging.store.otp import OtpStore
 from services.messaging.store.requests import RequestStore
 from services.messaging.store.schema import prepare
 from services.messaging.store.suppressions import SuppressionStore
+from services.messaging.store.waiting import WaitingStore
 from services.messaging.usecases.dead_letters import DeadLetters
 from services.messaging.usecases.direct import DirectSender, Lists
 from services.messaging.usecases.dispatching import Dispatching, Stores
@@ -82,6 +86,7 @@ from services.messaging.usecases.otp import OneTimePasswords
 from services.messaging.usecases.pacing import Pacer
 from services.messaging.usecases.refusals import Refusals
 from services.messaging.usecases.resolving import Resolution
+from services.messaging.usecases.sharing import Sharing
 from services.messaging.usecases.submission import Submission
 
 SERVICE = "messaging"
@@ -128,13 +133,16 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
     dispatches, contents = DispatchStore(database), ContentStore(database)
     suppressions = SuppressionStore(database)
     channels = ChannelStore(database, Vault(settings.master_key.get_secret_value()))
-    submission = Submission(ledger, batches, ways.outbox)
+    lanes = LaneStore(database)
+    waiting = WaitingStore(database)
+    sharing = Sharing(ledger, batches, waiting, lanes, ways.outbox)
+    submission = Submission(ledger, batches, ways.outbox, sharing)
     own = own_account(settings)
     stores = Stores(dispatches, contents, ledger, channels)
     refusals = Refusals(ways.events)
     holds = HoldStore(database)
     guard = Guard(holds, dispatches, ComplaintStore(database), _thresholds(settings), clock)
-    dispatching = Dispatching(stores, submission, refusals, ways.outbox, own, guard)
+    dispatching = Dispatching(stores, submission, refusals, sharing, own, guard)
     pacer = Pacer(LimitStore(database))
     lists = Lists(suppressions, channels, holds)
     sender = DirectSender(submission, contents, lists, pacer, clock, own)
@@ -163,6 +171,7 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
                 dead_letters_service_pb2_grpc,
                 DeadLettersServicer(letters, batches, pager),
             ),
+            _service("Lanes", lanes_service_pb2_grpc, LanesServicer(lanes, waiting, clock)),
             _service("Holds", holds_service_pb2_grpc, HoldsServicer(holds, clock)),
             _service(
                 "Dispatch",
@@ -175,7 +184,7 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
                 ChannelsServicer(channels, suppressions, pager, clock),
             ),
         ),
-        clocks(feeding, holding, letters, settings.clock_tick_seconds),
+        clocks(feeding, sharing, holding, letters, settings.clock_tick_seconds),
     )
 
 

@@ -41,11 +41,13 @@ from services.messaging.store.complaints import ComplaintStore
 from services.messaging.store.contents import ContentStore
 from services.messaging.store.dispatches import DispatchStore
 from services.messaging.store.holds import HoldStore
+from services.messaging.store.lanes import LaneStore
 from services.messaging.store.ledger import LedgerStore
 from services.messaging.store.limits import LimitStore
 from services.messaging.store.providers import ProviderStore
 from services.messaging.store.schema import prepare
 from services.messaging.store.suppressions import SuppressionStore
+from services.messaging.store.waiting import WaitingStore
 from services.messaging.usecases.addressees import Addressees
 from services.messaging.usecases.controls import Controls
 from services.messaging.usecases.inbound import InboundTexts
@@ -53,6 +55,7 @@ from services.messaging.usecases.lookout import Lookout
 from services.messaging.usecases.pacing import Pacer
 from services.messaging.usecases.providers import Providers
 from services.messaging.usecases.receipts import Receipts
+from services.messaging.usecases.sharing import Sharing
 from services.messaging.usecases.submission import Submission
 
 SERVICE: Final = "messaging"
@@ -102,7 +105,9 @@ async def _common(settings: Settings, stack: AsyncExitStack, channel: str) -> Co
     clock = SystemClock()
     ledger, suppressions = LedgerStore(database), SuppressionStore(database)
     receipts = Receipts(ledger, suppressions, ComplaintStore(database), events, clock)
-    submission = Submission(ledger, BatchStore(database), outbox)
+    batches, waiting = BatchStore(database), WaitingStore(database)
+    sharing = Sharing(ledger, batches, waiting, LaneStore(database), outbox)
+    submission = Submission(ledger, batches, outbox, sharing)
     channels = ChannelStore(database, Vault(settings.master_key.get_secret_value()))
     addressees = Addressees(channels, ledger, own_account(settings))
     contents = ContentStore(database)

@@ -24,6 +24,17 @@ INDEXES: Final[Indexes] = {
             "batches_checked",
             (("published", 1), ("channel_type", 1), ("message_type", 1), ("check_time", 1)),
         ),
+        Index(
+            "batches_waiting",
+            (
+                ("waiting_lane", 1),
+                ("app_id", 1),
+                ("create_time", 1),
+                ("_id", 1),
+                ("size", 1),
+            ),
+            partial={"waiting_lane": {"$exists": True}},
+        ),
         Index("batches_expiring", (("expire_time", 1),), partial={"expired": False}),
         Index("batches_of_application", (("app_id", 1),)),
         Index(
@@ -70,7 +81,10 @@ class BatchStore:
         """Note that the broker has them."""
         await self._batches.update_many(
             {"_id": {"$in": list(batch_ids)}},
-            {"$set": {"published": True, "check_time": now + FIRST_CHECK}},
+            {
+                "$set": {"published": True, "check_time": now + FIRST_CHECK},
+                "$unset": {"waiting_lane": 1},
+            },
         )
 
     async def replace(self, bodies: Mapping[str, bytes]) -> None:
@@ -229,6 +243,7 @@ def _document(batch: Batch) -> Document:
         "check_time": batch.create_time + PUBLISH_AGAIN,
         "check_count": 0,
         "expired": False,
+        "size": batch.size,
     }
 
 
@@ -244,4 +259,5 @@ def _batch(document: Document) -> Batch:
         document["expire_time"],
         document["published"],
         document["check_count"],
+        document.get("size", 0),
     )

@@ -14,6 +14,7 @@ _BY_APPLICATION: Final = (
     "otps",
     "holds",
     "complaints",
+    "weights",
 )
 _BY_KEY: Final = ("optouts", "requests")
 """Their ids begin with the application's. The suppression list is the installation's and stays."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from weakref import WeakValueDictionary
 
-from services.messaging.clients.outbox import Cuts, Outbox
+from services.messaging.clients.outbox import Cuts
 from services.messaging.domain.accounts import OwnAccount, sms_limits
 from services.messaging.domain.batches import routing_key
 from services.messaging.domain.dispatch import CONTENT_KEPT, Control, Dispatch, seconds_left
@@ -22,6 +22,7 @@ from services.messaging.store.dispatches import DispatchStore
 from services.messaging.store.ledger import Count, LedgerStore
 from services.messaging.usecases.guarding import Guard
 from services.messaging.usecases.refusals import Refusals
+from services.messaging.usecases.sharing import Sharing
 from services.messaging.usecases.submission import Refused, Submission, Submitted
 
 KEPT_SECONDS: Final = 1.0
@@ -57,7 +58,7 @@ class Dispatching:
         stores: Stores,
         submission: Submission,
         refusals: Refusals,
-        outbox: Outbox,
+        sharing: Sharing,
         own_account: OwnAccount,
         guard: Guard,
     ) -> None:
@@ -65,7 +66,7 @@ class Dispatching:
         self._stores = stores
         self._refusals = refusals
         self._submission = submission
-        self._outbox = outbox
+        self._sharing = sharing
         self._own_account = own_account
         self._standings: dict[str, tuple[float, Standing]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -94,9 +95,9 @@ class Dispatching:
         return done
 
     async def depth(self, channels: Collection[str], message_type: str) -> int:
-        """Messages waiting in the fullest of the channels' lanes."""
+        """Messages waiting in, and for, the fullest of the channels' lanes."""
         lanes = {routing_key(one, message_type) for one in channels if one in _QUEUED}
-        return max(await asyncio.gather(*(self._outbox.depth(lane) for lane in lanes)), default=0)
+        return max(await asyncio.gather(*(self._sharing.depth(lane) for lane in lanes)), default=0)
 
     async def control(self, dispatch: Dispatch, control: Control, now: datetime) -> None:
         """Hold, release or cancel. What waits in the ledger is cancelled before this returns."""

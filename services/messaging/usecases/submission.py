@@ -1,7 +1,8 @@
 """Taking recipients in: batch, ledger rows, queue; repeats at any point change nothing twice.
 
-The order is batch, rows, publish, mark. A row therefore always has its batch, and whatever a crash
-leaves behind is found by the gateway's clock or finished by the caller's repeat.
+The order is batch, rows, publish, mark; what has to wait for its turn in the lane is only marked as
+waiting. A row therefore always has its batch, and whatever a crash leaves behind is found by the
+gateway's clock or finished by the caller's repeat.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from services.messaging.domain.batches import Batch, Sorted, sort_known
 from services.messaging.domain.ledger import MessageIds, Reason, State
 from services.messaging.store.batches import BatchStore
 from services.messaging.store.ledger import Entry, LedgerStore, Shared
+from services.messaging.usecases.sharing import Sharing
 
 PATIENCE_SECONDS: Final = 5.0
 Rows = list[tuple[Shared, Sequence[Entry]]]
@@ -43,13 +45,19 @@ class Refused:
 class Submission:
     """Takes recipients in."""
 
-    def __init__(self, ledger: LedgerStore, batches: BatchStore, outbox: Outbox) -> None:
+    def __init__(
+        self, ledger: LedgerStore, batches: BatchStore, outbox: Outbox, sharing: Sharing
+    ) -> None:
         self._ledger = ledger
         self._batches = batches
         self._outbox = outbox
+        self._sharing = sharing
 
     async def submit(self, cuts: Cuts, refused: Sequence[Refused], now: datetime) -> Submitted:
-        """Take everything in. When this returns the broker has it; raises when it may not."""
+        """Take everything in. Raises when it may not have been.
+
+        When this returns the broker has it, or it waits for its turn in its lane.
+        """
         known_batches = await self._batches.insert([cut.batch for cut in cuts.cuts])
         queued = [(_queued(cut, now), cut.recipients) for cut in cuts.cuts]
         told = _refusals([*refused, *_refused_in(cuts)], now)
@@ -97,8 +105,8 @@ class Submission:
         await asyncio.gather(self._batches.replace(smaller), self._batches.remove(empty))
         await self._publish(due, now)
 
-    async def _publish(self, due: Sequence[Batch], now: datetime) -> None:
-        if due:
+    async def _publish(self, batches: Sequence[Batch], now: datetime) -> None:
+        if due := await self._sharing.admit(batches):
             await self._outbox.publish(due, PATIENCE_SECONDS)
             await self._batches.mark_published([one.batch_id for one in due], now)
 

@@ -18,6 +18,7 @@ from touchpoint.messaging.v1 import (
     dispatch_service_pb2,
     dispatch_service_pb2_grpc,
     holds_service_pb2_grpc,
+    lanes_service_pb2_grpc,
     message_pb2,
     messaging_service_pb2_grpc,
     otp_service_pb2_grpc,
@@ -78,6 +79,10 @@ class Gateway:
     @property
     def holds(self) -> Any:
         return holds_service_pb2_grpc.HoldsServiceStub(self.grpc_channel)
+
+    @property
+    def lanes(self) -> Any:
+        return lanes_service_pb2_grpc.LanesServiceStub(self.grpc_channel)
 
     async def published(self, dispatch_id: str = "") -> list[message_pb2.SendBatch]:
         """Take everything that waits in the four lanes; returns what is of the dispatch."""

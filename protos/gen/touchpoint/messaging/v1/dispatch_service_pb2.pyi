@@ -283,7 +283,9 @@ class SubmitRecipientsResponse(_message.Message):
     duplicate_count: _builtins.int
     """Recipients whose address another endpoint of the dispatch has."""
     queue_depth: _builtins.int
-    """Messages of the fullest channel's queue that no worker has taken yet. The caller slows down when it grows."""
+    """Messages in the fullest channel's queue, or waiting for their turn in it, that no worker has taken yet. The caller
+    slows down when it grows.
+    """
     def __init__(
         self,
         *,
