@@ -65,6 +65,11 @@ def endpoint_reader(variables: Iterable[Path]) -> Reader:
     return read
 
 
+def whole_endpoint(data: bytes) -> Tree | None:
+    """Every value of a serialized endpoint; None when there is none."""
+    return endpoint_tree(endpoint_pb2.Endpoint.FromString(data)) if data else None
+
+
 def endpoint_tree(endpoint: endpoint_pb2.Endpoint, names: frozenset[str] | None = None) -> Tree:
     """The endpoint as spec 5.2 names its values; `names` None means every one of them."""
     tree: Tree = {

@@ -38,7 +38,7 @@ MESSAGES: Final = Exchange("touchpoint.messages", "direct")
 DEAD: Final = Exchange("touchpoint.dead", "direct")
 
 LANES: Final = ("transactional", "promotional")
-CHANNELS: Final = ("email", "sms", "apns", "gcm", "adm", "baidu", "voice")
+CHANNELS: Final = ("email", "sms", "apns", "gcm", "adm", "baidu", "voice", "custom")
 
 
 def message_queue(channel: str, lane: str) -> Queue:

@@ -22,3 +22,10 @@ class Settings(config.Settings):
     most_in_app_campaigns: int = 25  # of an application; spec 11.8
     # How long what an application offers its apps is kept: this late they hear of a change.
     in_app_kept_seconds: float = Field(default=5.0, gt=0)
+    # Hosts (comma list) that webhooks may be on though they are private or speak plain HTTP.
+    webhook_allowed_hosts: str = ""
+
+    def webhook_hosts(self) -> frozenset[str]:
+        """The hosts of WEBHOOK_ALLOWED_HOSTS."""
+        names = self.webhook_allowed_hosts.split(",")
+        return frozenset(filter(None, (name.strip() for name in names)))

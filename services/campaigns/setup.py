@@ -43,7 +43,7 @@ async def setup(settings: Settings, stack: AsyncExitStack, clock: Clock | None =
     peers = _peers(settings, stack)
     runs = Runs(campaigns, activities, peers, settings.shards_per_run)
     quotas = Quotas(settings.most_active_campaigns, settings.most_in_app_campaigns)
-    author = Author(campaigns, peers, settings.account_sms_rate, quotas)
+    author = Author(campaigns, peers, settings.account_sms_rate, quotas, settings.webhook_hosts())
     servicer = CampaignsServicer(
         campaigns, activities, author, runs, Pager(settings.page_key()), clock
     )

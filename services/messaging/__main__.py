@@ -12,7 +12,7 @@ from libs.chassis.run import run
 from services.messaging.config import Settings
 
 # Named here and not asked of the worker's modules: the gateway imports none of them.
-_CHANNELS = ("email", "sms", "push", "apns", "gcm", "adm", "baidu", "voice")
+_CHANNELS = ("email", "sms", "push", "apns", "gcm", "adm", "baidu", "voice", "custom")
 
 
 def main() -> None:

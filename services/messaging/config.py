@@ -59,6 +59,14 @@ class Settings(ChassisSettings):
     null_provider: bool = False
     """True hands messages to nobody and calls them sent. For benchmarks only."""
 
+    webhook_allowed_hosts: str = ""
+    """Hosts (comma list) that webhooks may be on though they are private or speak plain HTTP."""
+
+    def webhook_hosts(self) -> frozenset[str]:
+        """The hosts of WEBHOOK_ALLOWED_HOSTS."""
+        names = self.webhook_allowed_hosts.split(",")
+        return frozenset(filter(None, (name.strip() for name in names)))
+
     def link_key(self) -> bytes:
         """Key of the signatures in links; the links service has the same."""
         return self.link_signing_key.get_secret_value().encode()

@@ -21,12 +21,14 @@ from services.sandbox.http.aws import AwsRoutes
 from services.sandbox.http.push import PushRoutes, push_application
 from services.sandbox.http.server import serving
 from services.sandbox.http.twilio import TwilioRoutes
+from services.sandbox.http.webhook import WebhookRoutes
 from services.sandbox.usecases.later import Later
 from services.sandbox.usecases.mail import MailHost
 from services.sandbox.usecases.push import PushHost
 from services.sandbox.usecases.script import Script
 from services.sandbox.usecases.sms import SmsCentre
 from services.sandbox.usecases.web_sms import WebSms
+from services.sandbox.usecases.webhooks import WebhookHost
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +57,7 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Ports:
     later = await stack.enter_async_context(Later(settings.reactions_at_once))
     mail = _mail_host(settings, stack, (script, records, later))
     sms, push = SmsCentre(script, records, later), PushHost(script, records)
-    web = WebSms(script, records)
+    web, webhooks = WebSms(script, records), WebhookHost(script, records)
     centre = await _open_smpp(settings, stack, sms)
     host, port = split_address(settings.smtp_listen)
     tls, certificate = server_context(host)
@@ -63,23 +65,23 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Ports:
     smtp = await SmtpServer.open((host, port), mail, login, tls)
     stack.push_async_callback(smtp.close)
     parts = HttpParts(
-        script, records, later, mail, sms, push, web, centre.deliver, lambda: _forget(sms, centre),
-        lambda: (centre.bound, centre.waiting), certificate,
+        script, records, later, mail, sms, push, web, webhooks, centre.deliver,
+        lambda: _forget(sms, centre), lambda: (centre.bound, centre.waiting), certificate,
     )  # fmt: skip
     http = serving(application(parts), split_address(settings.http_listen))
     port = await stack.enter_async_context(http)
-    kept = (push, web)
+    kept = (push, web, webhooks)
     return Ports(smtp.port, centre.port, port, *(await _open_push(settings, stack, kept, tls)))
 
 
 async def _open_push(
     settings: Settings,
     stack: AsyncExitStack,
-    kept: tuple[PushHost, WebSms],
+    kept: tuple[PushHost, WebSms, WebhookHost],
     tls: ssl.SSLContext,
 ) -> tuple[int, int]:
     """Open Apple's service, and the others over HTTP; returns their ports."""
-    push, web = kept
+    push, web, webhooks = kept
     tls.set_alpn_protocols(["h2"])
     if settings.apns_client_ca:
         tls.load_verify_locations(settings.apns_client_ca)
@@ -93,6 +95,7 @@ async def _open_push(
     texts = [
         *TwilioRoutes(web, token).routes(),
         *AwsRoutes(web, settings.aws_key_id).routes(),
+        *WebhookRoutes(webhooks).routes(),
     ]
     others = serving(push_application(routes, texts), split_address(settings.push_listen))
     return apple.port, await stack.enter_async_context(others)

@@ -157,6 +157,14 @@ _CONTENTS = {
 }
 
 
+def webhook_content(box: Sandbox, app_id: str, name: str = "r") -> message_pb2.MessageContent:
+    """What a campaign says to a receiver of the sandbox."""
+    url = f"http://127.0.0.1:{box.ports.push}/webhooks/{app_id}/{name}"
+    custom = message_pb2.CustomContent(delivery_uri=url, data="hello")
+    custom.scheduled_time.FromDatetime(datetime(2026, 5, 1, 12, tzinfo=UTC))
+    return message_pb2.MessageContent(custom=custom)
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import grpc
 from grpc import aio
@@ -17,6 +18,8 @@ from touchpoint.templates.v1 import templates_service_pb2_grpc as templates_rpc
 
 from services.campaigns.clients.push import inline_push, template_push
 from services.campaigns.domain.campaign import (
+    CUSTOM,
+    CustomDelivery,
     EmailMessage,
     Limits,
     QuietTime,
@@ -93,9 +96,11 @@ class ContentsClient:
         return missing
 
     async def resolve(
-        self, all_says: Mapping[str, Says], *, skip_on_missing_variable: bool
+        self, all_says: Mapping[str, Says], planned: datetime, *, skip_on_missing_variable: bool
     ) -> list[dispatch_pb.DispatchContent]:
-        """Content of every treatment and channel. Raises TemplateMissing."""
+        """Content of every treatment and channel for the run planned then. Raises
+        TemplateMissing.
+        """
         contents = []
         for treatment_id, says in all_says.items():
             # Fetched once, so that every channel of a treatment says the same version.
@@ -105,6 +110,8 @@ class ContentsClient:
             }
             for channel, content in _contents(says, templates).items():
                 content.skip_on_missing_variable = skip_on_missing_variable
+                if content.HasField("custom"):
+                    content.custom.scheduled_time.FromDatetime(planned)
                 contents.append(
                     dispatch_pb.DispatchContent(
                         treatment_id=treatment_id,
@@ -159,6 +166,8 @@ def _content(says: Says, channel: str, templates: Templates) -> message_pb2.Mess
         return _template_email(templates["email_template"], unsubscribable=unsubscribable)
     if channel == "SMS":
         return _inline_sms(says.sms) if says.sms else _template_sms(templates["sms_template"])
+    if says.custom_delivery and channel == CUSTOM:
+        return _custom(says.custom_delivery, says.custom_data or "")
     if message := says.push.of(channel):
         return inline_push(message, channel)
     return template_push(templates["push_template"], channel)
@@ -204,6 +213,11 @@ def _inline_sms(sms: SmsMessage) -> message_pb2.MessageContent:
             template_id=sms.template_id,
         )
     )
+
+
+def _custom(delivery: CustomDelivery, data: str) -> message_pb2.MessageContent:
+    custom = message_pb2.CustomContent(delivery_uri=delivery.delivery_uri, data=data)
+    return message_pb2.MessageContent(custom=custom)
 
 
 def _template_sms(template: template_pb2.Template) -> message_pb2.MessageContent:

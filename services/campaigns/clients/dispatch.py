@@ -115,26 +115,28 @@ class DispatchClient:
 def _request(
     activity: Activity, plan: Plan, members: Sequence[audience_pb.AudienceMember], now: datetime
 ) -> tuple[pb.SubmitRecipientsRequest, Counter[str]]:
-    groups: dict[tuple[str, int], list[message_pb2.SendRecipient]] = {}
+    groups: dict[tuple[str, str], list[message_pb2.SendRecipient]] = {}
     skipped: list[pb.SkippedRecipient] = []
     counters: Counter[str] = Counter(ENDPOINT_PRODUCED=len(members))
     for member in members:
-        treatment_id, reason = decide(_member(member), plan, now)
+        known = _member(member)
+        treatment_id, reason = decide(known, plan, now)
         if reason:
             counters[METRICS[reason]] += 1
             skipped.append(_skipped(member, treatment_id, reason))
         else:
-            groups.setdefault((treatment_id, member.channel_type), []).append(_recipient(member))
+            channel = plan.routes[treatment_id][known.channel]
+            groups.setdefault((treatment_id, channel), []).append(_recipient(member))
     request = pb.SubmitRecipientsRequest(
         application_id=activity.application_id,
         dispatch_id=activity.activity_id,
         groups=[
             pb.RecipientGroup(
                 treatment_id=treatment_id,
-                channel_type=channel_pb2.ChannelType.ValueType(channel_type),
+                channel_type=channel_pb2.ChannelType.Value(f"CHANNEL_TYPE_{channel}"),
                 recipients=recipients,
             )
-            for (treatment_id, channel_type), recipients in groups.items()
+            for (treatment_id, channel), recipients in groups.items()
         ],
         skipped=skipped,
     )

@@ -25,10 +25,12 @@ METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run needs to decide: treatment by cohort, channels by treatment, quiet time."""
+    """What a run needs to decide: treatment by cohort, quiet time, and the channel that an
+    endpoint of a type gets something on, by treatment.
+    """
 
     treatment_of: Sequence[str]
-    channels: Mapping[str, frozenset[str]]
+    routes: Mapping[str, Mapping[str, str]]
     quiet_time: QuietTime | None
 
 
@@ -37,7 +39,7 @@ def plan(campaign_id: str, definition: Definition) -> Plan:
     says = definition.all_says
     return Plan(
         treatment_of=_treatments_by_cohort(campaign_id, definition),
-        channels={treatment_id: each.channels for treatment_id, each in says.items()},
+        routes={treatment_id: each.routes for treatment_id, each in says.items()},
         quiet_time=definition.schedule.quiet_time,
     )
 
@@ -82,7 +84,7 @@ def decide(member: Member, chosen: Plan, now: datetime) -> tuple[str, str]:
         return own, "OPT_OUT"
     if not member.has_address:
         return own, "MISSING_ADDRESS"
-    if member.channel not in chosen.channels[own]:
+    if member.channel not in chosen.routes[own]:
         return own, "CHANNEL_MISMATCH"
     if treatment == HOLDOUT:
         return own, "HOLDOUT"

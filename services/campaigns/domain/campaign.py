@@ -9,6 +9,7 @@ from services.campaigns.domain.push import PUSH_TYPES, PushMessages
 
 ONCE = "ONCE"
 IN_APP_EVENT = "IN_APP_EVENT"
+CUSTOM = "CUSTOM"
 
 
 class CampaignState(Enum):
@@ -56,10 +57,25 @@ class TemplateReference:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomDelivery:
+    """A webhook and the types of the endpoints it delivers to; none means CUSTOM alone."""
+
+    delivery_uri: str
+    endpoint_types: tuple[str, ...] = ()
+
+    @property
+    def reaches(self) -> frozenset[str]:
+        """The types it delivers to; PUSH is every push service."""
+        given = frozenset(self.endpoint_types or (CUSTOM,))
+        return given - {"PUSH"} | PUSH_TYPES if "PUSH" in given else given
+
+
+@dataclass(frozen=True, slots=True)
 class Says:
     """What one treatment says, by channel: inline messages or templates.
 
     `in_app` is a serialized in-app message, passed on unread; None when there is none.
+    `custom_data` is what a webhook is told; None when nothing is.
     """
 
     email: EmailMessage | None = None
@@ -70,6 +86,8 @@ class Says:
     push_template: TemplateReference | None = None
     in_app: bytes | None = None
     in_app_template: TemplateReference | None = None
+    custom_data: str | None = None
+    custom_delivery: CustomDelivery | None = None
 
     @property
     def channels(self) -> frozenset[str]:
@@ -78,7 +96,15 @@ class Says:
         sms = {"SMS"} if self.sms or self.sms_template else set()
         push = PUSH_TYPES if self.push_template else self.push.channels
         in_app = {"IN_APP"} if self.in_app is not None or self.in_app_template else set()
-        return frozenset(email | sms | push | in_app)
+        custom = {CUSTOM} if self.custom_delivery else set()
+        return frozenset(email | sms | push | in_app | custom)
+
+    @property
+    def routes(self) -> Mapping[str, str]:
+        """The channel that something is said on, by the type of the endpoints that get it."""
+        own = {channel: channel for channel in self.channels - {CUSTOM}}
+        delivered = self.custom_delivery.reaches if self.custom_delivery else ()
+        return dict.fromkeys(delivered, CUSTOM) | own
 
     @property
     def templates(self) -> dict[str, TemplateReference]:
@@ -167,8 +193,9 @@ class Definition:
         return self.schedule.frequency == IN_APP_EVENT
 
     @property
-    def channels(self) -> frozenset[str]:
-        return frozenset().union(*(says.channels for says in self.all_says.values()))
+    def reaches(self) -> frozenset[str]:
+        """Types of the endpoints that get something."""
+        return frozenset().union(*(says.routes for says in self.all_says.values()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,11 +55,13 @@ def _paths(definition: Definition) -> list[tuple[str, Says]]:
 def _sent(says: Says) -> list[str]:
     """Fields of a treatment that speak on a channel that is sent on."""
     inline = [name for name in ("email", "sms") if getattr(says, name) is not None]
+    inline += ["custom"] if says.custom_data is not None else []
     inline += [service for service, _ in says.push.given()]
     templates = [name for name in says.templates if name != "in_app_template"]
     return [
         *(f"message_configuration.{name}_message" for name in inline),
         *(f"template_configuration.{name}" for name in templates),
+        *(["custom_delivery_configuration"] if says.custom_delivery else []),
     ]
 
 

@@ -4,6 +4,7 @@ import re
 
 from libs.errors import Violations
 from services.campaigns.domain.campaign import Definition, EmailMessage, Limits, Says, SmsMessage
+from services.campaigns.domain.custom import check_custom
 from services.campaigns.domain.in_app import check_in_app
 from services.campaigns.domain.push import PUSH_TYPES, check_push
 
@@ -71,6 +72,7 @@ def _check_treatments(found: Violations, definition: Definition) -> None:
 def _check_says(found: Violations, says: Says, path: str) -> None:
     found.check(says.channels, f"{path}message_configuration", "says nothing on any channel")
     _check_templates(found, says, f"{path}template_configuration")
+    check_custom(found, says, path)
     check_push(found, says.push, f"{path}message_configuration.")
     if says.email is not None:
         _check_email(found, says.email, f"{path}message_configuration.email_message")

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from touchpoint.campaigns.v1 import campaign_pb2 as pb
 from touchpoint.common.v1 import channel_pb2, in_app_pb2
 
-from services.campaigns.domain.campaign import EmailMessage, Says, SmsMessage, TemplateReference
+from libs.endpoint_values import CHANNELS
+from services.campaigns.domain.campaign import (
+    CustomDelivery,
+    EmailMessage,
+    Says,
+    SmsMessage,
+    TemplateReference,
+)
 from services.campaigns.domain.push import PushMessage, PushMessages
 
 _ACTIONS = {
@@ -15,18 +22,44 @@ _ACTIONS = {
 _SERVICES = ("default", "apns", "gcm", "adm", "baidu")
 
 
-def says_from_proto(inline: pb.MessageConfiguration, templates: pb.TemplateConfiguration) -> Says:
-    """What a treatment says."""
-    in_app = inline.in_app_message
+def says_from_proto(given: pb.Campaign | pb.Treatment) -> Says:
+    """What a campaign itself or a treatment says."""
+    inline, templates = given.message_configuration, given.template_configuration
+    in_app, custom = inline.in_app_message, inline.custom_message
+    delivery = given.custom_delivery_configuration
     return Says(
         email=_email(inline.email_message) if inline.HasField("email_message") else None,
         sms=_sms(inline.sms_message) if inline.HasField("sms_message") else None,
         push=PushMessages(**_push_messages(inline)),
         in_app=in_app.SerializeToString() if inline.HasField("in_app_message") else None,
+        custom_data=custom.data if inline.HasField("custom_message") else None,
+        custom_delivery=_delivery(delivery)
+        if given.HasField("custom_delivery_configuration")
+        else None,
         **{
             field.name: TemplateReference(reference.name, reference.version)
             for field, reference in templates.ListFields()
         },
+    )
+
+
+def _delivery(given: pb.CustomDeliveryConfiguration) -> CustomDelivery:
+    # A number that no type has is kept as one that is refused.
+    names = (CHANNELS.get(number, "") for number in given.endpoint_types)
+    return CustomDelivery(given.delivery_uri, tuple(names))
+
+
+def delivery_to_proto(says: Says) -> pb.CustomDeliveryConfiguration | None:
+    """The webhook of a treatment; None when it has none."""
+    delivery = says.custom_delivery
+    if delivery is None:
+        return None
+    return pb.CustomDeliveryConfiguration(
+        delivery_uri=delivery.delivery_uri,
+        endpoint_types=[
+            channel_pb2.ChannelType.Value(f"CHANNEL_TYPE_{name}")
+            for name in delivery.endpoint_types
+        ],
     )
 
 
@@ -67,6 +100,9 @@ def inline_to_proto(says: Says) -> pb.MessageConfiguration | None:
         email_message=_email_to_proto(says.email) if says.email else None,
         sms_message=_sms_to_proto(says.sms) if says.sms else None,
     )
+    if says.custom_data is not None:
+        encoded.custom_message.data = says.custom_data
+        encoded.custom_message.SetInParent()
     for service, message in says.push.given():
         getattr(encoded, f"{service}_message").CopyFrom(_push_to_proto(message))
     if says.in_app is not None:

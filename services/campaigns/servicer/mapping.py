@@ -19,6 +19,7 @@ from services.campaigns.domain.campaign import (
     Treatment,
 )
 from services.campaigns.servicer.contents import (
+    delivery_to_proto,
     inline_to_proto,
     says_from_proto,
     templates_to_proto,
@@ -42,7 +43,7 @@ def definition_from_proto(given: pb.Campaign) -> Definition:
         description=given.description,
         segment_id=given.segment_id,
         segment_version=given.segment_version,
-        says=says_from_proto(given.message_configuration, given.template_configuration),
+        says=says_from_proto(given),
         schedule=_schedule(given.schedule),
         limits=_limits(given.limits),
         holdout_percent=given.holdout_percent,
@@ -51,9 +52,7 @@ def definition_from_proto(given: pb.Campaign) -> Definition:
             Treatment(
                 treatment_id=str(number),
                 size_percent=treatment.size_percent,
-                says=says_from_proto(
-                    treatment.message_configuration, treatment.template_configuration
-                ),
+                says=says_from_proto(treatment),
                 name=treatment.treatment_name,
                 description=treatment.treatment_description,
             )
@@ -69,7 +68,7 @@ def _treatment(treatment_id: str, given: pb.Treatment) -> Treatment:
     return Treatment(
         treatment_id=treatment_id,
         size_percent=given.size_percent,
-        says=says_from_proto(given.message_configuration, given.template_configuration),
+        says=says_from_proto(given),
         name=given.treatment_name,
         description=given.treatment_description,
     )
@@ -104,6 +103,7 @@ def campaign_to_proto(campaign: Campaign) -> pb.Campaign:
         segment_version=definition.segment_version,
         message_configuration=inline_to_proto(definition.says),
         template_configuration=templates_to_proto(definition.says),
+        custom_delivery_configuration=delivery_to_proto(definition.says),
         schedule=_schedule_to_proto(definition.schedule),
         limits=_limits_to_proto(definition.limits),
         holdout_percent=definition.holdout_percent,
@@ -128,6 +128,7 @@ def _treatment_to_proto(treatment: Treatment) -> pb.Treatment:
         size_percent=treatment.size_percent,
         message_configuration=inline_to_proto(treatment.says),
         template_configuration=templates_to_proto(treatment.says),
+        custom_delivery_configuration=delivery_to_proto(treatment.says),
         treatment_name=treatment.name,
         treatment_description=treatment.description,
     )

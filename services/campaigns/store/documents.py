@@ -9,6 +9,7 @@ from services.campaigns.domain.campaign import (
     ONCE,
     Campaign,
     CampaignState,
+    CustomDelivery,
     Definition,
     EmailMessage,
     Limits,
@@ -98,11 +99,17 @@ def _says(found: Mapping[str, Any]) -> Says:
         push_template=_reference(found.get("push_template")),
         in_app=None if in_app is None else bytes(in_app),
         in_app_template=_reference(found.get("in_app_template")),
+        custom_data=found.get("custom_data"),
+        custom_delivery=_delivery(found.get("custom_delivery")),
     )
 
 
 def _reference(found: Mapping[str, Any] | None) -> TemplateReference | None:
     return TemplateReference(**found) if found else None
+
+
+def _delivery(found: Mapping[str, Any] | None) -> CustomDelivery | None:
+    return CustomDelivery(found["delivery_uri"], tuple(found["endpoint_types"])) if found else None
 
 
 def _push(found: Mapping[str, Any]) -> PushMessages:

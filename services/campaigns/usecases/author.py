@@ -1,11 +1,12 @@
 """What an author writes: defaults, checks against rules and against what exists, estimates."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from libs.errors import QuotaExceeded, Violations
+from libs.chassis.urls import check_url
+from libs.errors import QuotaExceeded, UrlForbidden, Violations
 from libs.labels import check_tags
 from services.campaigns.clients.contents import (
     Defaults,
@@ -49,12 +50,18 @@ class Author:
     """Checks what an author wrote, against the rules and against what exists."""
 
     def __init__(
-        self, campaigns: CampaignStore, peers: Peers, sms_per_second: int, quotas: Quotas
+        self,
+        campaigns: CampaignStore,
+        peers: Peers,
+        sms_per_second: int,
+        quotas: Quotas,
+        webhook_hosts: Collection[str] = (),
     ) -> None:
         self._campaigns = campaigns
         self._peers = peers
         self._sms_per_second = sms_per_second
         self._quotas = quotas
+        self._webhook_hosts = webhook_hosts
 
     async def draft(self, app_id: str, given: Draft, now: datetime) -> Campaign:
         """A campaign not kept yet, with the application's defaults. Raises InvalidFields."""
@@ -65,6 +72,7 @@ class Author:
         check_tags(found, "campaign.tags", given.tags)
         start = schedule.start_of(definition.schedule, now, found)
         await self._check_references(app_id, definition, found)
+        await self._check_webhooks(definition, found)
         check_syntax(definition, found)
         found.raise_if_any()
         state = CampaignState.PAUSED if definition.is_paused else CampaignState.SCHEDULED
@@ -93,7 +101,7 @@ class Author:
         )
         if definition.is_in_app:  # apps ask themselves, on whatever channel their endpoint is
             return CampaignEstimate(found.total, found.total, found.by_channel, 0)
-        reached = {c: n for c, n in found.by_channel.items() if c in definition.channels}
+        reached = {c: n for c, n in found.by_channel.items() if c in definition.reaches}
         reachable = min(found.eligible, sum(reached.values()))
         rate = definition.limits.messages_per_second
         seconds = [reached.get("SMS", 0) / self._sms_per_second]
@@ -112,6 +120,18 @@ class Author:
             path = path_of(treatment_id)
             for field in await self._peers.contents.missing(says):
                 found.add(f"{path}template_configuration.{field}", "there is no such template")
+
+    async def _check_webhooks(self, definition: Definition, found: Violations) -> None:
+        """Whether those URLs that are fine as URLs may be called."""
+        bad = {violation.field for violation in found.found}
+        for treatment_id, says in definition.all_says.items():
+            field = f"{path_of(treatment_id)}custom_delivery_configuration.delivery_uri"
+            if says.custom_delivery is None or field in bad:
+                continue
+            try:
+                await check_url(field, says.custom_delivery.delivery_uri, self._webhook_hosts)
+            except UrlForbidden as error:
+                found.extend(error.violations)
 
 
 def with_defaults(given: Definition, defaults: Defaults) -> Definition:

@@ -70,6 +70,7 @@ class Runs:
         try:
             contents = await self._peers.contents.resolve(
                 definition.all_says,
+                activity.scheduled_start,
                 skip_on_missing_variable=definition.skip_on_missing_variable,
             )
         except TemplateMissing as error:

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from libs.endpoint_values import Reader, endpoint_reader
+from libs.endpoint_values import Reader, endpoint_reader, whole_endpoint
 from services.messaging.consumer.decoding import words_of
 from services.messaging.domain.ledger import Reason
 from services.messaging.domain.rendering import RenderingFailed
@@ -51,4 +51,6 @@ def _prepared(channel_type: str, body: bytes) -> Prepared:
         words = words_of(channel_type, body)
     except RenderingFailed as failure:
         return Prepared(None, endpoint_reader(()), failure)
+    if words.custom is not None:
+        return Prepared(words, whole_endpoint)
     return Prepared(words, endpoint_reader(words.content.variables))

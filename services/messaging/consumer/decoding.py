@@ -13,6 +13,7 @@ from services.messaging.clients.notifications import notification_of
 from services.messaging.domain.ledger import Origin
 from services.messaging.domain.push.words import PushWords
 from services.messaging.domain.rendering import Content, Source
+from services.messaging.domain.webhooks import CustomWords
 from services.messaging.domain.work import Recipient, Words, Work
 
 TYPES: Final[Mapping[int, str]] = {
@@ -94,6 +95,14 @@ def voice_words(channel_type: str, content: pb.MessageContent) -> Words:
     )
 
 
+def custom_words(channel_type: str, content: pb.MessageContent) -> Words:
+    """What a webhook is told; nothing of it is a template."""
+    custom = content.custom
+    when = custom.scheduled_time.ToJsonString() if custom.HasField("scheduled_time") else ""
+    told = CustomWords(custom.delivery_uri, custom.data, when)
+    return Words(Content(Source(channel_type)), custom=told)
+
+
 def words_of(channel_type: str, body: bytes) -> Words:
     """A content with its templates compiled. Raises RenderingFailed."""
     content = pb.MessageContent.FromString(body)
@@ -102,6 +111,8 @@ def words_of(channel_type: str, body: bytes) -> Words:
         return push_words(channel_type, content)
     if kind == "voice":
         return voice_words(channel_type, content)
+    if kind == "custom":
+        return custom_words(channel_type, content)
     email, sms = content.email, content.sms
     is_sms = kind == "sms"
     source = Source(

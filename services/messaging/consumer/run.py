@@ -19,6 +19,7 @@ from services.messaging.domain.ledger import Outcome, Reason, State
 from services.messaging.domain.recipients import address_fault
 from services.messaging.domain.rendering import RenderingFailed
 from services.messaging.domain.voice_channel import VoiceChannel
+from services.messaging.domain.webhooks import CustomChannel
 from services.messaging.domain.work import Recipient, Words
 from services.messaging.store.suppressions import Suppression
 from services.messaging.usecases.composition import (
@@ -27,6 +28,7 @@ from services.messaging.usecases.composition import (
     EmailComposer,
     SmsComposer,
 )
+from services.messaging.usecases.custom_composition import CustomComposer
 from services.messaging.usecases.providers import Provider
 from services.messaging.usecases.push_composition import PushComposer
 from services.messaging.usecases.voice_composition import VoiceComposer
@@ -164,6 +166,8 @@ class BatchRun:
             composer = SmsComposer(work, words, channel)
         elif isinstance(channel, VoiceChannel):
             composer = VoiceComposer(work, words, channel)
+        elif isinstance(channel, CustomChannel):
+            composer = CustomComposer(work, words, channel)
         else:
             composer = PushComposer(work, words)
         self._telling.source = composer.source

@@ -34,7 +34,13 @@ class Telling:
     def row(self, recipient: Recipient, row: Row) -> None:
         """Note once more what the ledger says of a row: same ids, same time."""
         outcome = Outcome(
-            row.message_id, row.state, row.reason, row.detail, row.provider_ids, row.parts
+            row.message_id,
+            row.state,
+            row.reason,
+            row.detail,
+            row.provider_ids,
+            row.parts,
+            attributes=row.attributes,
         )
         self._tell(recipient, outcome, row.update_time)
 
@@ -52,6 +58,7 @@ class Telling:
             outcome.parts,
             self.source,
             context,
+            outcome.attributes,
         )
         self._batch.extend(
             happenings_of(

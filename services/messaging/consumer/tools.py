@@ -21,7 +21,7 @@ from services.messaging.usecases.composition import TokenMaker
 from services.messaging.usecases.controls import Controls
 from services.messaging.usecases.lookout import Lookout
 from services.messaging.usecases.pacing import Pacer
-from services.messaging.usecases.providers import Providers
+from services.messaging.usecases.providers import ProviderSource
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class Tools:
     lookout: Lookout
     contents: Contents
     controls: Controls
-    providers: Mapping[str, Providers]
+    providers: Mapping[str, ProviderSource]
     pacer: Pacer
     events: EventPublisher
     gate: ClaimGate

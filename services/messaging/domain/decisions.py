@@ -135,6 +135,11 @@ _REASONS: Final[Mapping[Reason, Verdict]] = {
     Reason.DEAD_TOKEN: Verdict(
         Stage.PROVIDER, "The push service says that the token is dead; the endpoint is INACTIVE."
     ),
+    Reason.CUSTOM_DELIVERY_FAILURE: Verdict(
+        Stage.PROVIDER,
+        "The webhook did not take it.",
+        "Look at what the webhook answers, and at the header by which it names the application.",
+    ),
 }
 _STATES: Final[Mapping[State, Verdict]] = {
     State.QUEUED: Verdict(Stage.GATE, "It waits in the queue."),

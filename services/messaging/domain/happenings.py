@@ -11,7 +11,7 @@ import phonenumbers
 from phonenumbers import NumberParseException
 
 from services.messaging.domain.families import PUSH_TYPES
-from services.messaging.domain.ledger import Origin, Reason, Row, State
+from services.messaging.domain.ledger import Origin, Pairs, Reason, Row, State
 from services.messaging.domain.outcomes import (
     EMAIL,
     ENDED_SENDS,
@@ -57,6 +57,7 @@ class Told:
     parts: int
     source: str
     context: Attributes | None = None
+    attributes: Pairs = ()
 
 
 def told_of(row: Row, source: str = "") -> Told:
@@ -72,6 +73,7 @@ def told_of(row: Row, source: str = "") -> Told:
         row.parts,
         source,
         row.context,
+        row.attributes,
     )
 
 
@@ -106,6 +108,7 @@ def happenings_of(
     status = campaign_send_status(told.state, told.reason) if campaign else ""
     if status:
         attributes = {
+            **dict(told.attributes),  # never in the place of our own
             "message_id": told.message_id,
             "delivery_type": channel_type,
             "campaign_send_status": status,

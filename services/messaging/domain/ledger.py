@@ -9,6 +9,9 @@ from typing import Final
 
 from libs.ids import derived_id
 
+Pairs = tuple[tuple[str, str], ...]
+"""Names and values of attributes."""
+
 
 class State(StrEnum):
     """Where a message stands: `MessageState` without its prefix."""
@@ -56,6 +59,7 @@ class Reason(StrEnum):
     WORKER_LOST = "WORKER_LOST"
     WRITTEN_OFF = "WRITTEN_OFF"
     DEAD_TOKEN = "DEAD_TOKEN"  # noqa: S105 - no secret
+    CUSTOM_DELIVERY_FAILURE = "CUSTOM_DELIVERY_FAILURE"
 
 
 FINAL: Final = frozenset(
@@ -110,7 +114,7 @@ class Outcome:
     """What became of one message in a worker's hands; `due_time` belongs to RETRY only.
 
     `provider_ids` are the provider's ids of its parts, in order; `provider_account` says whose
-    ids these are.
+    ids these are. `attributes` are what a webhook answered for the events of the send.
     """
 
     message_id: str
@@ -121,6 +125,7 @@ class Outcome:
     parts: int = 0
     due_time: datetime | None = None
     provider_account: str = ""
+    attributes: Pairs = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,7 @@ class Row:
     update_time: datetime
     due_time: datetime | None
     context: Mapping[str, str] = field(default_factory=dict)
+    attributes: Pairs = ()
 
 
 class MessageIds:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.messaging.domain.outcomes import Answer
+from services.messaging.domain.webhooks import WebhookCall
 
 Answered = Callable[[], None]
 """To be called when the provider has answered for the part: by then it had it."""
@@ -65,7 +66,17 @@ class OutboundVoice:
     voice_id: str = ""
 
 
-Outbound = OutboundEmail | OutboundSms | OutboundPush | OutboundVoice
+@dataclass(frozen=True, slots=True)
+class OutboundWebhook:
+    """An endpoint for a webhook: `document` is its JSON, `call` what its batch shares."""
+
+    message_id: str
+    endpoint_id: str
+    document: bytes
+    call: WebhookCall
+
+
+Outbound = OutboundEmail | OutboundSms | OutboundPush | OutboundVoice | OutboundWebhook
 
 
 class Adapter(Protocol):

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from services.messaging.domain.families import PUSH_TYPES, TAKES_OUR_ID
-from services.messaging.domain.ledger import Outcome, Reason, State
+from services.messaging.domain.families import CUSTOM, PUSH_TYPES, TAKES_OUR_ID
+from services.messaging.domain.ledger import Outcome, Pairs, Reason, State
 from services.messaging.domain.retry import Attempt, next_attempt
 
 TRANSACTIONAL: Final = "TRANSACTIONAL"
@@ -38,7 +38,8 @@ class Answer:
     """A provider's answer to one message: its ids of the parts, its words, the cause if known.
 
     `account` says whose ids these are, when they are not unique by themselves. `new_address` is the
-    push token that took the place of the one that was sent to.
+    push token that took the place of the one that was sent to. `attributes` are a webhook's,
+    for the events of the send.
     """
 
     status: Status
@@ -47,6 +48,7 @@ class Answer:
     reason: Reason = Reason.NONE
     account: str = ""
     new_address: str = ""
+    attributes: Pairs = ()
 
 
 _AGAIN: Final = frozenset({Status.THROTTLED, Status.TEMPORARY_FAILURE})
@@ -94,7 +96,14 @@ def outcome_of(
     reason = answer.reason or usual
     ids = answer.provider_ids
     return Outcome(
-        message_id, state, reason, detail, ids, len(ids), provider_account=answer.account
+        message_id,
+        state,
+        reason,
+        detail,
+        ids,
+        len(ids),
+        provider_account=answer.account,
+        attributes=answer.attributes,
     )
 
 
@@ -135,6 +144,8 @@ _VOICE_EVENTS: Final[Mapping[State, str]] = {
 _STATE_EVENTS: Final[Mapping[str, Mapping[State, str]]] = {
     SMS: _SMS_EVENTS,
     VOICE: _VOICE_EVENTS,
+    # Spec 3.2 names none: the campaign's own event tells of a webhook.
+    CUSTOM: {},
     **dict.fromkeys(PUSH_TYPES, _PUSH_EVENTS),
 }
 """Events that the state alone decides, by channel; those of mails depend on the reason too."""
@@ -169,6 +180,7 @@ _CAMPAIGN_STATUS: Final[Mapping[Reason, str]] = {
     Reason.RENDERING_FAILURE: "FAILURE",
     Reason.MISSING_VARIABLE: "FAILURE",
     Reason.CONTENT_TOO_LONG: "FAILURE",
+    Reason.CUSTOM_DELIVERY_FAILURE: "CUSTOM_DELIVERY_FAILURE",
 }
 # An UNKNOWN message may be sent again: its send is told when it is decided, for an event id counts
 # only once.

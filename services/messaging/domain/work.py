@@ -7,6 +7,7 @@ from datetime import datetime
 from services.messaging.domain.ledger import Origin
 from services.messaging.domain.push.words import PushWords
 from services.messaging.domain.rendering import Content
+from services.messaging.domain.webhooks import CustomWords
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class Words:
     push: PushWords | None = None
     language_code: str = ""
     voice_id: str = ""
+    custom: CustomWords | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from libs.smpp.gsm import count_parts
 from libs.timestamps import from_timestamp
 from services.messaging.clients.outbox import Cuts, Frame, content_id
 from services.messaging.domain.dispatch import ContentRef, Control, Dispatch, may_follow
-from services.messaging.domain.families import PUSH_TYPES
+from services.messaging.domain.families import CUSTOM, PUSH_TYPES
 from services.messaging.domain.ledger import Origin, Reason
 from services.messaging.domain.recipients import EMAIL, SMS
 from services.messaging.servicer.names import CHANNELS, CONTROLS, MESSAGE_TYPES, REASONS, STATES
@@ -26,7 +26,7 @@ Context: TypeAlias = "aio.ServicerContext[Any, Any]"
 MOST_RECIPIENTS: Final = 1000
 _MOST_RATE: Final = 20_000
 # The kind of content that a channel takes.
-_KINDS: Final = {EMAIL: "email", SMS: "sms", **dict.fromkeys(PUSH_TYPES, "push")}
+_KINDS: Final = {EMAIL: "email", SMS: "sms", CUSTOM: "custom", **dict.fromkeys(PUSH_TYPES, "push")}
 
 
 class DispatchServicer:
@@ -177,7 +177,7 @@ def _check_create(request: pb.CreateDispatchRequest) -> None:
         where = f"contents[{place}]"
         channel, kind = CHANNELS.name(one.channel_type), one.content.WhichOneof("content")
         takes = _KINDS.get(channel, "")
-        found.check(takes, f"{where}.channel_type", "must be EMAIL, SMS or a push channel")
+        found.check(takes, f"{where}.channel_type", "must be EMAIL, SMS, CUSTOM or a push channel")
         found.check(kind == takes, f"{where}.content", "must be the channel's")
         key = (one.treatment_id, one.channel_type)
         found.check(key not in seen, f"{where}.treatment_id", "has content for the channel before")

@@ -9,6 +9,7 @@ from libs.clock import Clock
 from libs.errors import ResourceNotFound, Violations
 from libs.timestamps import to_timestamp
 from services.messaging.domain.channels import DIRECT_CHANNELS
+from services.messaging.domain.families import CUSTOM
 from services.messaging.domain.holds import LONGEST_REASON, Hold, Scope
 from services.messaging.servicer.names import CHANNELS
 from services.messaging.store.holds import HoldStore
@@ -58,7 +59,7 @@ def _check(request: pb.HoldSendingRequest | pb.ReleaseSendingRequest) -> Violati
     found, scope = Violations(), request.scope
     found.check(request.application_id, "application_id", "is needed")
     channel = CHANNELS.name(scope.channel_type)
-    fine = not scope.channel_type or channel in DIRECT_CHANNELS
+    fine = not scope.channel_type or channel in {*DIRECT_CHANNELS, CUSTOM}
     found.check(fine, "scope.channel_type", "is no channel that sends")
     both = scope.channel_type and scope.campaign_id
     found.check(not both, "scope.campaign_id", "is not to be given together with a channel")

@@ -15,6 +15,7 @@ from touchpoint.messaging.v1 import (
     messaging_service_pb2_grpc,
     otp_service_pb2_grpc,
     phone_numbers_service_pb2_grpc,
+    webhooks_service_pb2_grpc,
 )
 
 from libs.bus.consumer import Consumer
@@ -59,6 +60,7 @@ from services.messaging.servicer.messaging import MessagingServicer
 from services.messaging.servicer.otp import OtpServicer
 from services.messaging.servicer.pages import LedgerPages
 from services.messaging.servicer.phone_numbers import PhoneNumbersServicer
+from services.messaging.servicer.webhooks import WebhooksServicer
 from services.messaging.setup.provider import own_account
 from services.messaging.store.batches import BatchStore
 from services.messaging.store.channels import ChannelStore
@@ -75,6 +77,7 @@ from services.messaging.store.requests import RequestStore
 from services.messaging.store.schema import prepare
 from services.messaging.store.suppressions import SuppressionStore
 from services.messaging.store.waiting import WaitingStore
+from services.messaging.store.webhook_secrets import WebhookSecretStore
 from services.messaging.usecases.dead_letters import DeadLetters
 from services.messaging.usecases.direct import DirectSender, Lists
 from services.messaging.usecases.dispatching import Dispatching, Stores
@@ -132,7 +135,8 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
     ledger, batches = LedgerStore(database), BatchStore(database)
     dispatches, contents = DispatchStore(database), ContentStore(database)
     suppressions = SuppressionStore(database)
-    channels = ChannelStore(database, Vault(settings.master_key.get_secret_value()))
+    vault = Vault(settings.master_key.get_secret_value())
+    channels, secrets = ChannelStore(database, vault), WebhookSecretStore(database, vault)
     lanes = LaneStore(database)
     waiting = WaitingStore(database)
     sharing = Sharing(ledger, batches, waiting, lanes, ways.outbox)
@@ -172,6 +176,7 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
                 DeadLettersServicer(letters, batches, pager),
             ),
             _service("Lanes", lanes_service_pb2_grpc, LanesServicer(lanes, waiting, clock)),
+            _service("Webhooks", webhooks_service_pb2_grpc, WebhooksServicer(secrets, clock)),
             _service("Holds", holds_service_pb2_grpc, HoldsServicer(holds, clock)),
             _service(
                 "Dispatch",

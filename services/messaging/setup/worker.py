@@ -32,9 +32,10 @@ from services.messaging.consumer.handler import BatchHandler
 from services.messaging.consumer.tokens import token_maker
 from services.messaging.consumer.tools import Policy, Tools
 from services.messaging.consumer.worker import Worker
-from services.messaging.domain.families import MEMBERS
+from services.messaging.domain.families import CUSTOM, MEMBERS
 from services.messaging.migrations import MIGRATIONS
 from services.messaging.setup.provider import ProviderFactory, own_account
+from services.messaging.setup.webhooks import webhook_providers
 from services.messaging.store.batches import BatchStore
 from services.messaging.store.channels import ChannelStore
 from services.messaging.store.complaints import ComplaintStore
@@ -53,7 +54,7 @@ from services.messaging.usecases.controls import Controls
 from services.messaging.usecases.inbound import InboundTexts
 from services.messaging.usecases.lookout import Lookout
 from services.messaging.usecases.pacing import Pacer
-from services.messaging.usecases.providers import Providers
+from services.messaging.usecases.providers import Providers, ProviderSource
 from services.messaging.usecases.receipts import Receipts
 from services.messaging.usecases.sharing import Sharing
 from services.messaging.usecases.submission import Submission
@@ -69,11 +70,21 @@ WORKERS: Final = {
 # slow windows.
 _RESERVED: Final = {"sms": 4}
 # A push service takes many notifications at a time over one connection, and is far away.
-_LEAST_PLACES: Final = dict.fromkeys(PUSH_FAMILIES, 64)
+# A webhook takes fifty endpoints at a time, may be slow, and takes a message once: places cost
+# nothing there.
+_LEAST_PLACES: Final = {**dict.fromkeys(PUSH_FAMILIES, 64), "custom": 400}
+# One batch: several requests of fifty.
+_WINDOWS: Final = {"custom": 100}
 # Two batches side by side: one has the places while the other reads, renders and tells.
 _PACE: Final = Pace(prefetch=6, concurrency=2)
 # Of promotional texts one: two that take turns at one account's slots leave one in twenty unused.
 _SLOW_PACE: Final = Pace(prefetch=6, concurrency=1)
+# Receivers of webhooks belong to everybody: a slow one leaves places for the others.
+_WIDE_PACE: Final = Pace(prefetch=16, concurrency=8)
+_PACES: Final = {
+    ("sms", "promotional"): _SLOW_PACE,
+    **{("custom", lane): _WIDE_PACE for lane in LANES},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +130,6 @@ async def _common(settings: Settings, stack: AsyncExitStack, channel: str) -> Co
 def _worker(common: Common, name: str) -> Worker:
     """The worker of one family, with claims and limits of its own: none waits for another."""
     settings, database = common.settings, common.database
-    enabled = ProviderStore(database).enabled
     places = max(_LEAST_PLACES.get(name, 0), settings.claim_window)
     tools = Tools(
         LedgerStore(database),
@@ -127,15 +137,22 @@ def _worker(common: Common, name: str) -> Worker:
         Lookout(common.suppressions),
         Contents(ContentStore(database)),
         Controls(DispatchStore(database), HoldStore(database)),
-        {one: Providers(partial(enabled, one), common.factory.of(one)) for one in MEMBERS[name]},
+        {one: _providers(common, one) for one in MEMBERS[name]},
         Pacer(LimitStore(database)),
         common.events,
         ClaimGate(places, min(_RESERVED.get(name, 0), places - 1)),
         token_maker(settings.link_key()),
         SystemClock(),
-        _policy(settings, places),
+        _policy(settings, _WINDOWS.get(name, places)),
     )
     return Worker(tools, _consumers(settings, name, tools))
+
+
+def _providers(common: Common, channel_type: str) -> ProviderSource:
+    if channel_type == CUSTOM:
+        return webhook_providers(common.settings, common.database)
+    enabled = partial(ProviderStore(common.database).enabled, channel_type)
+    return Providers(enabled, common.factory.of(channel_type))
 
 
 async def _publishers(
@@ -165,7 +182,7 @@ def _consumers(settings: Settings, channel: str, tools: Tools) -> list[Consumer]
             url,
             message_queue(channel, lane),
             BatchHandler(tools, urgent=lane == "transactional"),
-            _SLOW_PACE if (channel, lane) == ("sms", "promotional") else _PACE,
+            _PACES.get((channel, lane), _PACE),
         )
         for lane in LANES
     ]

@@ -15,6 +15,7 @@ _BY_APPLICATION: Final = (
     "holds",
     "complaints",
     "weights",
+    "webhook_secrets",
 )
 _BY_KEY: Final = ("optouts", "requests")
 """Their ids begin with the application's. The suppression list is the installation's and stays."""

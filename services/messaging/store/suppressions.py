@@ -10,6 +10,7 @@ from pymongo import DeleteOne, UpdateOne
 
 from libs.mongo.client import Database, Document
 from libs.mongo.indexes import Index, Indexes
+from services.messaging.domain.families import lists_of
 
 INDEXES: Final[Indexes] = {
     "optouts": (Index("optouts_at", (("at", 1),)),),
@@ -136,7 +137,8 @@ class SuppressionStore:
     ) -> Blocked:
         """Which of these endpoints and addresses get nothing. Two reads side by side."""
         endpoint_keys = [optout_key(app_id, one) for one in endpoint_ids if one]
-        address_keys = [suppression_key(channel_type, one) for one in addresses if one]
+        lists = lists_of(channel_type)
+        address_keys = [suppression_key(on, one) for one in addresses if one for on in lists]
         optouts, suppressions = await asyncio.gather(
             self._optouts.find({"_id": {"$in": endpoint_keys}}, {"_id": 1}).to_list(None),
             self._suppressions.find({"_id": {"$in": address_keys}}).to_list(None),
@@ -161,7 +163,7 @@ class SuppressionStore:
             {"$unionWith": {"coll": "suppressions", "pipeline": [{"$match": recent}]}},
         ]
         found = await self._optouts.aggregate(pipeline).to_list(None)
-        ours, listed = f"{app_id}/", f"{channel_type}/"
+        ours, listed = f"{app_id}/", tuple(f"{on}/" for on in lists_of(channel_type))
         return Blocked(
             frozenset(
                 _tail(d["_id"]) for d in found if "since" not in d and d["_id"].startswith(ours)

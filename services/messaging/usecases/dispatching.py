@@ -12,7 +12,7 @@ from services.messaging.clients.outbox import Cuts
 from services.messaging.domain.accounts import OwnAccount, sms_limits
 from services.messaging.domain.batches import routing_key
 from services.messaging.domain.dispatch import CONTENT_KEPT, Control, Dispatch, seconds_left
-from services.messaging.domain.families import PUSH_TYPES
+from services.messaging.domain.families import CUSTOM, PUSH_TYPES
 from services.messaging.domain.ledger import FINAL
 from services.messaging.domain.recipients import EMAIL, SMS
 from services.messaging.domain.voice_channel import VoiceChannel
@@ -28,7 +28,7 @@ from services.messaging.usecases.submission import Refused, Submission, Submitte
 KEPT_SECONDS: Final = 1.0
 _MOST_KEPT: Final = 1000
 _NO_END: Final = timedelta(days=365)
-_QUEUED: Final = frozenset({EMAIL, SMS, *PUSH_TYPES})
+_QUEUED: Final = frozenset({EMAIL, SMS, CUSTOM, *PUSH_TYPES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,8 @@ class Dispatching:
     async def disabled_channels(self, dispatch: Dispatch) -> list[str]:
         """Channels of the content that may not send."""
         enabled = await self._stores.channels.enabled(dispatch.origin.app_id)
-        return sorted({one.channel_type for one in dispatch.contents} - enabled)
+        said_on = {one.channel_type for one in dispatch.contents}
+        return sorted(said_on - enabled - {CUSTOM})  # which needs no settings
 
     async def submit(self, cuts: Cuts, refused: Sequence[Refused], now: datetime) -> Submitted:
         """Take recipients in; see `Submission`. Tells the world of those that get nothing."""

@@ -13,6 +13,7 @@ from services.messaging.domain.limits import Limit
 from services.messaging.domain.outbound import Adapter
 from services.messaging.domain.push_channels import PushChannel
 from services.messaging.domain.voice_channel import VoiceChannel
+from services.messaging.domain.webhooks import CustomChannel
 from services.messaging.usecases.composition import Sign
 
 LOOK_SECONDS: Final = 1.0
@@ -29,7 +30,7 @@ class Provider:
     """An application's way out: its settings, adapter, own limits and signature."""
 
     version: int
-    channel: EmailChannel | SmsChannel | PushChannel | VoiceChannel
+    channel: EmailChannel | SmsChannel | PushChannel | VoiceChannel | CustomChannel
     adapter: KeptAdapter
     limits: tuple[Limit, ...] = ()
     sign: Sign | None = None
@@ -39,6 +40,14 @@ Enabled = Callable[[str], Awaitable[Mapping[str, int]]]
 """Versions of enabled channels by application; of one application when named, else of all."""
 Open = Callable[[str, int], Awaitable[Provider | None]]
 """Makes the provider of an application's channel at a version; None when it cannot send."""
+
+
+class ProviderSource(Protocol):
+    """Where a worker finds the way out of each application."""
+
+    async def of(self, app_id: str) -> Provider | None: ...
+
+    async def run(self) -> None: ...
 
 
 class Providers:

@@ -19,7 +19,8 @@ EMAIL: Final = "EMAIL"
 SMS: Final = "SMS"
 PUSH: Final = "PUSH"
 VOICE: Final = "VOICE"
-CHANNELS: Final = (EMAIL, SMS, PUSH, VOICE)
+CUSTOM: Final = "CUSTOM"
+CHANNELS: Final = (EMAIL, SMS, PUSH, VOICE, CUSTOM)
 # Every message walks the list.
 MAX_BEHAVIOURS: Final = 1000
 
@@ -105,6 +106,15 @@ OUTCOMES: Final[dict[str, dict[str, Rules]]] = {
         "slow": {"delay_ms": Rule(1000)},
         "down": {},
     },
+    CUSTOM: {
+        "deliver": {"text": Rule("")},
+        "reject": {"code": Rule(400, 300, 599)},
+        "throttle": {"per_second": RATE},
+        "defer": {"times": Rule(1, 1, 1_000_000), "text": Rule("")},
+        "slow": {"delay_ms": Rule(1000), "text": Rule("")},
+        "stranger": {},
+        "down": {},
+    },
 }
 ACTIONS: Final[dict[str, dict[str, Rules]]] = {
     EMAIL: {
@@ -115,6 +125,7 @@ ACTIONS: Final[dict[str, dict[str, Rules]]] = {
     SMS: {"reply": {"after_ms": AFTER, "share": SHARE, "text": Rule("STOP")}},
     PUSH: {},
     VOICE: {},
+    CUSTOM: {},
 }
 MATCH: Final[Rules] = {
     "channel": Rule(EMAIL, choices=CHANNELS),

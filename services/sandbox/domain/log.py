@@ -32,6 +32,7 @@ class Record:
     carrier: str = ""
     part_ids: tuple[str, ...] = ()
     number: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Tally(NamedTuple):

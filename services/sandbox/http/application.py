@@ -25,7 +25,15 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from libs.errors import InvalidFields, ResourceNotFound, TouchpointError, Violations
-from services.sandbox.domain.behaviours import CHANNELS, EMAIL, PUSH, SMS, VOICE, parse_behaviours
+from services.sandbox.domain.behaviours import (
+    CHANNELS,
+    CUSTOM,
+    EMAIL,
+    PUSH,
+    SMS,
+    VOICE,
+    parse_behaviours,
+)
 from services.sandbox.domain.carriers import parse_carriers
 from services.sandbox.domain.log import Arrivals, MessageLog, Record
 from services.sandbox.domain.mail import read_mail
@@ -38,6 +46,7 @@ from services.sandbox.usecases.push import PushHost
 from services.sandbox.usecases.script import Script
 from services.sandbox.usecases.sms import SmsCentre
 from services.sandbox.usecases.web_sms import WebSms
+from services.sandbox.usecases.webhooks import WebhookHost
 
 MAX_LIMIT: Final = 10_000
 MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
@@ -66,6 +75,7 @@ class Parts:
     sms: SmsCentre
     push: PushHost
     web: WebSms
+    webhooks: WebhookHost
     deliver: Callable[[Inbound], int]
     forget: Callable[[], None]
     links: Callable[[], tuple[int, int]]
@@ -123,6 +133,7 @@ class Routes:
         parts.records.clear()
         for host in (parts.mail, parts.sms, parts.push, parts.web):
             host.arrivals.clear()
+        parts.webhooks.forget()
         return Response(status_code=204)
 
     async def behaviours(self, _: Request) -> Response:
@@ -195,6 +206,7 @@ class Routes:
             SMS: parts.sms.arrivals,
             PUSH: parts.push.arrivals,
             VOICE: parts.web.arrivals,
+            CUSTOM: parts.webhooks.arrivals,
         }
         return arrivals[channel]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.sandbox.domain.behaviours import EMAIL, PUSH, SMS, VOICE
+from services.sandbox.domain.behaviours import EMAIL, SMS
 from services.sandbox.domain.log import Record
 from services.sandbox.domain.mail import read_mail
 
@@ -21,8 +21,8 @@ def message_view(record: Record) -> dict[str, Any]:
         "provider_message_id": record.message_id,
         "outcome": record.outcome,
     }
-    views = {EMAIL: _mail_view, SMS: _sms_view, PUSH: _push_view, VOICE: _push_view}
-    return view | views[record.channel](record)
+    views = {EMAIL: _mail_view, SMS: _sms_view}
+    return view | views.get(record.channel, _plain_view)(record)
 
 
 def _mail_view(record: Record) -> dict[str, Any]:
@@ -38,9 +38,16 @@ def _mail_view(record: Record) -> dict[str, Any]:
     }
 
 
-def _push_view(record: Record) -> dict[str, Any]:
+def _plain_view(record: Record) -> dict[str, Any]:
     body = record.content.decode("utf-8", "replace")
-    return {"subject": "", "body": body, "html": "", "headers": [], "size": len(record.content)}
+    headers = [list(one) for one in record.headers]
+    return {
+        "subject": "",
+        "body": body,
+        "html": "",
+        "headers": headers,
+        "size": len(record.content),
+    }
 
 
 def _sms_view(record: Record) -> dict[str, Any]:

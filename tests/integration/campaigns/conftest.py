@@ -160,6 +160,7 @@ async def shop(mongo_uri: str, amqp_url: str, database_prefix: str) -> AsyncIter
             messaging_addr=messaging.address,
             poll_seconds=0.02,
             in_app_kept_seconds=0.001,
+            webhook_allowed_hosts="127.0.0.1",
         )
         campaigns = await enter(running(settings, lambda had, opened: setup(had, opened, clock)))
         gateway = _gateway(messaging, stack, settings)

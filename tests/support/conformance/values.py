@@ -27,6 +27,7 @@ TEXTS: Mapping[str, str] = {
     "StopTimestamp": "2026-01-01T00:01:00.000Z",
     "Timestamp": "2026-01-01T00:00:30.000Z",
     "Timezone": "Asia/Tokyo",
+    "DeliveryUri": "http://127.0.0.1:9/webhook",
     "DefaultSubstitutions": '{"name": "friend"}',
     "Country": "JP",
     "CampaignStatus": "SCHEDULED",
@@ -53,6 +54,7 @@ NUMBERS: Mapping[str, float] = {
 CHOICES: Mapping[str, str] = {
     "Frequency": "ONCE",
     "ChannelType": "EMAIL",
+    "EndpointTypes": "CUSTOM",
     "MessageType": "PROMOTIONAL",
     "AttributeType": "INCLUSIVE",
     "Format": "CSV",

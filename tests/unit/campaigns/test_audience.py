@@ -88,7 +88,7 @@ def test_the_first_refusal_counts(changed: dict[str, object], reason: str) -> No
 
 
 def test_holdout_gets_nothing_and_a_channel_without_message_is_no_holdout() -> None:
-    everybody = Plan((HOLDOUT,) * 100, {"0": frozenset({"EMAIL"})}, None)
+    everybody = Plan((HOLDOUT,) * 100, {"0": {"EMAIL": "EMAIL"}}, None)
     assert decide(_member(), everybody, NOW) == ("0", "HOLDOUT")
     assert decide(_member(channel="SMS"), everybody, NOW) == ("0", "CHANNEL_MISMATCH")
 

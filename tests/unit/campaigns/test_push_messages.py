@@ -186,7 +186,9 @@ class _Templates:
 async def test_own_then_default_then_template() -> None:
     stub = _Templates(_template(default=template_pb2.DefaultPushTemplate(body="template")))
     says = Says(push=PushMessages(apns=PushMessage(body="own")), push_template=TEMPLATE)
-    resolved = await stub.client().resolve({"0": says}, skip_on_missing_variable=True)
+    resolved = await stub.client().resolve(
+        {"0": says}, datetime.now(UTC), skip_on_missing_variable=True
+    )
     said = {
         channel_pb2.ChannelType.Name(one.channel_type): one.content.push.body for one in resolved
     }
@@ -201,7 +203,9 @@ async def test_own_then_default_then_template() -> None:
 async def test_a_template_that_says_nothing_by_push_stops_the_run() -> None:
     client = _Templates(_template()).client()
     with pytest.raises(TemplateMissing, match="hello"):
-        await client.resolve({"0": Says(push_template=TEMPLATE)}, skip_on_missing_variable=False)
+        await client.resolve(
+            {"0": Says(push_template=TEMPLATE)}, datetime.now(UTC), skip_on_missing_variable=False
+        )
 
 
 def test_a_template_beside_messages_for_every_service_is_refused() -> None:

@@ -199,4 +199,5 @@ def row_from_document(document: Document) -> Row:
         update_time=document.get("update_time") or document["create_time"],
         due_time=document.get("due_time"),
         context=json.loads(document.get("context", "{}")),
+        attributes=tuple(map(tuple, json.loads(document.get("attributes", "[]")))),
     )

@@ -4,6 +4,7 @@ A window is at most 16 rows, claimed with a token of its own. An outcome only co
 still carries that token, so a worker that lost its lease cannot overwrite what happened since.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -174,6 +175,8 @@ def _fields(outcome: Outcome) -> _Fields:
         fields.append(("detail", outcome.detail))
     if outcome.parts:
         fields.append(("parts", outcome.parts))
+    if outcome.attributes:
+        fields.append(("attributes", json.dumps(outcome.attributes)))
     if outcome.due_time is not None:
         fields.append(("due_time", outcome.due_time))
     return tuple(fields)

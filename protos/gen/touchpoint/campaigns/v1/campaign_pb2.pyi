@@ -119,6 +119,7 @@ class Campaign(_message.Message):
     STATE_REASON_FIELD_NUMBER: _builtins.int
     CREATION_DATE_FIELD_NUMBER: _builtins.int
     LAST_MODIFIED_DATE_FIELD_NUMBER: _builtins.int
+    CUSTOM_DELIVERY_CONFIGURATION_FIELD_NUMBER: _builtins.int
     campaign_id: _builtins.str
     """32 hexadecimal digits. Output only."""
     application_id: _builtins.str
@@ -179,6 +180,10 @@ class Campaign(_message.Message):
     def last_modified_date(self) -> _timestamp_pb2.Timestamp:
         """When this version was made. Output only."""
 
+    @_builtins.property
+    def custom_delivery_configuration(self) -> Global___CustomDeliveryConfiguration:
+        """The webhook that delivers to endpoints of chosen types."""
+
     def __init__(
         self,
         *,
@@ -204,14 +209,49 @@ class Campaign(_message.Message):
         state_reason: _builtins.str = ...,
         creation_date: _timestamp_pb2.Timestamp | None = ...,
         last_modified_date: _timestamp_pb2.Timestamp | None = ...,
+        custom_delivery_configuration: Global___CustomDeliveryConfiguration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["creation_date", b"creation_date", "last_modified_date", b"last_modified_date", "limits", b"limits", "message_configuration", b"message_configuration", "schedule", b"schedule", "template_configuration", b"template_configuration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["creation_date", b"creation_date", "custom_delivery_configuration", b"custom_delivery_configuration", "last_modified_date", b"last_modified_date", "limits", b"limits", "message_configuration", b"message_configuration", "schedule", b"schedule", "template_configuration", b"template_configuration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["additional_treatments", b"additional_treatments", "application_id", b"application_id", "campaign_id", b"campaign_id", "creation_date", b"creation_date", "description", b"description", "holdout_percent", b"holdout_percent", "is_paused", b"is_paused", "last_modified_date", b"last_modified_date", "limits", b"limits", "message_configuration", b"message_configuration", "name", b"name", "priority", b"priority", "schedule", b"schedule", "segment_id", b"segment_id", "segment_version", b"segment_version", "state", b"state", "state_reason", b"state_reason", "tags", b"tags", "template_configuration", b"template_configuration", "treatment_description", b"treatment_description", "treatment_name", b"treatment_name", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["additional_treatments", b"additional_treatments", "application_id", b"application_id", "campaign_id", b"campaign_id", "creation_date", b"creation_date", "custom_delivery_configuration", b"custom_delivery_configuration", "description", b"description", "holdout_percent", b"holdout_percent", "is_paused", b"is_paused", "last_modified_date", b"last_modified_date", "limits", b"limits", "message_configuration", b"message_configuration", "name", b"name", "priority", b"priority", "schedule", b"schedule", "segment_id", b"segment_id", "segment_version", b"segment_version", "state", b"state", "state_reason", b"state_reason", "tags", b"tags", "template_configuration", b"template_configuration", "treatment_description", b"treatment_description", "treatment_name", b"treatment_name", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Campaign: _TypeAlias = Campaign  # noqa: Y015
+
+@_typing.final
+class CustomDeliveryConfiguration(_message.Message):
+    """A webhook that delivers messages of its own kind (spec 6.8). What it is told, how the request is signed and how its
+    owner proves that it is his stands at `touchpoint.messaging.v1.WebhooksService`.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIVERY_URI_FIELD_NUMBER: _builtins.int
+    ENDPOINT_TYPES_FIELD_NUMBER: _builtins.int
+    delivery_uri: _builtins.str
+    """An https URL: host, port and a path of letters, digits and `- . _ ~ ? / # ; ,`. Private addresses are refused, and
+    so is what Pinpoint takes beside URLs: the name or ARN of a Lambda function, which cannot be called from here.
+    """
+    @_builtins.property
+    def endpoint_types(self) -> _containers.RepeatedScalarFieldContainer[_channel_pb2.ChannelType.ValueType]:
+        """Types of the endpoints it delivers to; empty means CUSTOM alone. PUSH means every push service. Endpoints of other
+        types get what the campaign says on their own channel, or nothing, with reason CHANNEL_MISMATCH.
+        """
+
+    def __init__(
+        self,
+        *,
+        delivery_uri: _builtins.str = ...,
+        endpoint_types: _abc.Iterable[_channel_pb2.ChannelType.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery_uri", b"delivery_uri", "endpoint_types", b"endpoint_types"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomDeliveryConfiguration: _TypeAlias = CustomDeliveryConfiguration  # noqa: Y015
 
 @_typing.final
 class MessageConfiguration(_message.Message):
@@ -227,6 +267,7 @@ class MessageConfiguration(_message.Message):
     ADM_MESSAGE_FIELD_NUMBER: _builtins.int
     BAIDU_MESSAGE_FIELD_NUMBER: _builtins.int
     IN_APP_MESSAGE_FIELD_NUMBER: _builtins.int
+    CUSTOM_MESSAGE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def email_message(self) -> Global___CampaignEmailMessage:
         """The email."""
@@ -259,6 +300,10 @@ class MessageConfiguration(_message.Message):
     def in_app_message(self) -> _in_app_pb2.InAppMessage:
         """What apps show at an event. Only with frequency IN_APP_EVENT, and then alone."""
 
+    @_builtins.property
+    def custom_message(self) -> Global___CampaignCustomMessage:
+        """What a webhook is told. Needs a custom_delivery_configuration."""
+
     def __init__(
         self,
         *,
@@ -270,14 +315,37 @@ class MessageConfiguration(_message.Message):
         adm_message: Global___CampaignPushMessage | None = ...,
         baidu_message: Global___CampaignPushMessage | None = ...,
         in_app_message: _in_app_pb2.InAppMessage | None = ...,
+        custom_message: Global___CampaignCustomMessage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["adm_message", b"adm_message", "apns_message", b"apns_message", "baidu_message", b"baidu_message", "default_message", b"default_message", "email_message", b"email_message", "gcm_message", b"gcm_message", "in_app_message", b"in_app_message", "sms_message", b"sms_message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adm_message", b"adm_message", "apns_message", b"apns_message", "baidu_message", b"baidu_message", "custom_message", b"custom_message", "default_message", b"default_message", "email_message", b"email_message", "gcm_message", b"gcm_message", "in_app_message", b"in_app_message", "sms_message", b"sms_message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adm_message", b"adm_message", "apns_message", b"apns_message", "baidu_message", b"baidu_message", "default_message", b"default_message", "email_message", b"email_message", "gcm_message", b"gcm_message", "in_app_message", b"in_app_message", "sms_message", b"sms_message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adm_message", b"adm_message", "apns_message", b"apns_message", "baidu_message", b"baidu_message", "custom_message", b"custom_message", "default_message", b"default_message", "email_message", b"email_message", "gcm_message", b"gcm_message", "in_app_message", b"in_app_message", "sms_message", b"sms_message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MessageConfiguration: _TypeAlias = MessageConfiguration  # noqa: Y015
+
+@_typing.final
+class CampaignCustomMessage(_message.Message):
+    """What a webhook is told beside the endpoints."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.str
+    """`Data` of the request as it is, up to 5 KB; nothing in it is rendered."""
+    def __init__(
+        self,
+        *,
+        data: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CampaignCustomMessage: _TypeAlias = CampaignCustomMessage  # noqa: Y015
 
 @_typing.final
 class CampaignPushMessage(_message.Message):
@@ -731,6 +799,7 @@ class Treatment(_message.Message):
     TEMPLATE_CONFIGURATION_FIELD_NUMBER: _builtins.int
     TREATMENT_NAME_FIELD_NUMBER: _builtins.int
     TREATMENT_DESCRIPTION_FIELD_NUMBER: _builtins.int
+    CUSTOM_DELIVERY_CONFIGURATION_FIELD_NUMBER: _builtins.int
     treatment_id: _builtins.str
     """Id, "1" to "4"; the campaign's own treatment is "0". Output only."""
     size_percent: _builtins.int
@@ -747,6 +816,10 @@ class Treatment(_message.Message):
     def template_configuration(self) -> Global___TemplateConfiguration:
         """What is said, by template."""
 
+    @_builtins.property
+    def custom_delivery_configuration(self) -> Global___CustomDeliveryConfiguration:
+        """The webhook that delivers to endpoints of chosen types."""
+
     def __init__(
         self,
         *,
@@ -756,10 +829,11 @@ class Treatment(_message.Message):
         template_configuration: Global___TemplateConfiguration | None = ...,
         treatment_name: _builtins.str = ...,
         treatment_description: _builtins.str = ...,
+        custom_delivery_configuration: Global___CustomDeliveryConfiguration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["message_configuration", b"message_configuration", "template_configuration", b"template_configuration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["custom_delivery_configuration", b"custom_delivery_configuration", "message_configuration", b"message_configuration", "template_configuration", b"template_configuration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message_configuration", b"message_configuration", "size_percent", b"size_percent", "template_configuration", b"template_configuration", "treatment_description", b"treatment_description", "treatment_id", b"treatment_id", "treatment_name", b"treatment_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["custom_delivery_configuration", b"custom_delivery_configuration", "message_configuration", b"message_configuration", "size_percent", b"size_percent", "template_configuration", b"template_configuration", "treatment_description", b"treatment_description", "treatment_id", b"treatment_id", "treatment_name", b"treatment_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

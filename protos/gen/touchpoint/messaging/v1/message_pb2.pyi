@@ -38,7 +38,9 @@ class _MessageStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MessageS
     MESSAGE_STATE_HELD: _MessageState.ValueType  # 4
     """Held with its dispatch."""
     MESSAGE_STATE_UNKNOWN: _MessageState.ValueType  # 5
-    """A worker died between claim and outcome: it was sent or it was not. An operator resends or writes it off."""
+    """A worker died between claim and outcome: it was sent or it was not. An operator resends or writes it off; what is
+    transactional, or goes to Apple or a webhook, is sent again by itself.
+    """
     MESSAGE_STATE_SENT: _MessageState.ValueType  # 6
     """Handed to the provider. Final unless a receipt says more."""
     MESSAGE_STATE_DELIVERED: _MessageState.ValueType  # 7
@@ -64,7 +66,9 @@ MESSAGE_STATE_RETRY: MessageState.ValueType  # 3
 MESSAGE_STATE_HELD: MessageState.ValueType  # 4
 """Held with its dispatch."""
 MESSAGE_STATE_UNKNOWN: MessageState.ValueType  # 5
-"""A worker died between claim and outcome: it was sent or it was not. An operator resends or writes it off."""
+"""A worker died between claim and outcome: it was sent or it was not. An operator resends or writes it off; what is
+transactional, or goes to Apple or a webhook, is sent again by itself.
+"""
 MESSAGE_STATE_SENT: MessageState.ValueType  # 6
 """Handed to the provider. Final unless a receipt says more."""
 MESSAGE_STATE_DELIVERED: MessageState.ValueType  # 7
@@ -139,6 +143,8 @@ class _MessageReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Message
     """An operator wrote it off."""
     MESSAGE_REASON_DEAD_TOKEN: _MessageReason.ValueType  # 27
     """The push service says that the token is dead."""
+    MESSAGE_REASON_CUSTOM_DELIVERY_FAILURE: _MessageReason.ValueType  # 28
+    """The webhook did not take it: refused, too slow, away in every attempt, or not its sender's own."""
 
 class MessageReason(_MessageReason, metaclass=_MessageReasonEnumTypeWrapper):
     """Why a message was not sent, or failed."""
@@ -199,6 +205,8 @@ MESSAGE_REASON_WRITTEN_OFF: MessageReason.ValueType  # 26
 """An operator wrote it off."""
 MESSAGE_REASON_DEAD_TOKEN: MessageReason.ValueType  # 27
 """The push service says that the token is dead."""
+MESSAGE_REASON_CUSTOM_DELIVERY_FAILURE: MessageReason.ValueType  # 28
+"""The webhook did not take it: refused, too slow, away in every attempt, or not its sender's own."""
 Global___MessageReason: _TypeAlias = MessageReason  # noqa: Y015
 
 @_typing.final
@@ -285,6 +293,7 @@ class MessageContent(_message.Message):
     SMS_FIELD_NUMBER: _builtins.int
     PUSH_FIELD_NUMBER: _builtins.int
     VOICE_FIELD_NUMBER: _builtins.int
+    CUSTOM_FIELD_NUMBER: _builtins.int
     DEFAULT_SUBSTITUTIONS_FIELD_NUMBER: _builtins.int
     SUBSTITUTIONS_FIELD_NUMBER: _builtins.int
     SKIP_ON_MISSING_VARIABLE_FIELD_NUMBER: _builtins.int
@@ -307,6 +316,10 @@ class MessageContent(_message.Message):
         """As a voice call."""
 
     @_builtins.property
+    def custom(self) -> Global___CustomContent:
+        """As a call of a webhook."""
+
+    @_builtins.property
     def default_substitutions(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Values of variables that have none elsewhere, by dotted name."""
 
@@ -321,15 +334,16 @@ class MessageContent(_message.Message):
         sms: Global___SmsContent | None = ...,
         push: Global___PushContent | None = ...,
         voice: Global___VoiceContent | None = ...,
+        custom: Global___CustomContent | None = ...,
         default_substitutions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         substitutions: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         skip_on_missing_variable: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "email", b"email", "push", b"push", "sms", b"sms", "voice", b"voice"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "custom", b"custom", "email", b"email", "push", b"push", "sms", b"sms", "voice", b"voice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "default_substitutions", b"default_substitutions", "email", b"email", "push", b"push", "skip_on_missing_variable", b"skip_on_missing_variable", "sms", b"sms", "substitutions", b"substitutions", "voice", b"voice"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "custom", b"custom", "default_substitutions", b"default_substitutions", "email", b"email", "push", b"push", "skip_on_missing_variable", b"skip_on_missing_variable", "sms", b"sms", "substitutions", b"substitutions", "voice", b"voice"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["email", "sms", "push", "voice"]  # noqa: Y015
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["email", "sms", "push", "voice", "custom"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 
@@ -611,6 +625,38 @@ class VoiceContent(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VoiceContent: _TypeAlias = VoiceContent  # noqa: Y015
+
+@_typing.final
+class CustomContent(_message.Message):
+    """What a webhook is told beside its endpoints. Nothing of it is rendered: the receiver has every value of an endpoint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIVERY_URI_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    SCHEDULED_TIME_FIELD_NUMBER: _builtins.int
+    delivery_uri: _builtins.str
+    """The webhook: an https URL."""
+    data: _builtins.str
+    """`Data` of the request, up to 5 KB."""
+    @_builtins.property
+    def scheduled_time(self) -> _timestamp_pb2.Timestamp:
+        """`ScheduledTime` of the request: when the run should start."""
+
+    def __init__(
+        self,
+        *,
+        delivery_uri: _builtins.str = ...,
+        data: _builtins.str = ...,
+        scheduled_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scheduled_time", b"scheduled_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "delivery_uri", b"delivery_uri", "scheduled_time", b"scheduled_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomContent: _TypeAlias = CustomContent  # noqa: Y015
 
 @_typing.final
 class SendRecipient(_message.Message):
