@@ -162,6 +162,16 @@ class ApplicationForbidden(TouchpointError):
         )
 
 
+class SignatureInvalid(TouchpointError):
+    """A provider's callback is not signed with the credentials of the channel."""
+
+    kind = Kind.PERMISSION_DENIED
+    reason = "SIGNATURE_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("the signature is not that of the channel's provider")
+
+
 class QuotaExceeded(TouchpointError):
     """A quota is used up. `limit` is the quota's value."""
 

@@ -1,1 +1,1 @@
-"""Owns the public pages behind signed links: pixel, redirect, unsubscribe."""
+"""Owns what is public: pages behind signed links, and where providers call back."""

@@ -12,15 +12,19 @@ from touchpoint.common.v1 import channel_pb2
 from touchpoint.endpoints.v1 import endpoint_pb2
 from touchpoint.endpoints.v1 import endpoints_service_pb2 as endpoints_pb
 from touchpoint.endpoints.v1 import endpoints_service_pb2_grpc as endpoints_rpc
+from touchpoint.messaging.v1 import callbacks_service_pb2 as callbacks_pb
+from touchpoint.messaging.v1 import callbacks_service_pb2_grpc as callbacks_rpc
 from touchpoint.messaging.v1 import channels_service_pb2 as channels_pb
 from touchpoint.messaging.v1 import channels_service_pb2_grpc as channels_rpc
 
 from libs.bus.publisher import Publisher, outgoing
 from libs.ids import new_id
-from services.links.domain import Hit, Link
+from services.links.domain import Callback, Hit, Link
 
 _ROUTING_KEY: Final = "links.events"
 _OPT_OUT_SECONDS: Final = 8.0
+# Twilio waits for 15 seconds, Amazon SNS as long.
+_CALLBACK_SECONDS: Final = 10.0
 # A message holds this many events at most.
 _MOST_EVENTS: Final = 500
 
@@ -103,3 +107,22 @@ class OptOuts:
             application_id=link.app_id, destinations=[destination]
         )
         await self._channels.PutSuppressedDestinations(request, timeout=_OPT_OUT_SECONDS)
+
+
+class Callbacks:
+    """Hands calls of providers to messaging, which has the keys to check them."""
+
+    def __init__(self, messaging: aio.Channel) -> None:
+        self._callbacks = callbacks_rpc.CallbacksServiceStub(messaging)
+
+    async def take(self, callback: Callback) -> None:
+        """What it says is in force when this returns. Raises AioRpcError."""
+        request = callbacks_pb.TakeCallbackRequest(
+            application_id=callback.app_id,
+            channel_type=channel_pb2.ChannelType.Value(f"CHANNEL_TYPE_{callback.channel_type}"),
+            source=callbacks_pb.CallbackSource.Value(f"CALLBACK_SOURCE_{callback.source}"),
+            url=callback.url,
+            headers=callback.headers,
+            body=callback.body,
+        )
+        await self._callbacks.TakeCallback(request, timeout=_CALLBACK_SECONDS)

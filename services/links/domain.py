@@ -1,8 +1,8 @@
 """What a visit to a signed link means: which event it is, whether it counts, where it may lead."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Final
@@ -50,6 +50,28 @@ class Hit:
     client_id: str
     event_time: datetime
     attributes: Mapping[str, str]
+
+
+CALLBACK_SOURCES: Final = ("TWILIO", "AMAZON_SNS")
+CALLBACK_CHANNELS: Final = ("EMAIL", "SMS", "VOICE")
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A provider's call, unread. `url` is the public one; header names are in lower case."""
+
+    source: str
+    app_id: str
+    channel_type: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+def in_path(name: str, known: Collection[str]) -> str:
+    """The name that a part of a path means, such as `amazon-sns`; empty when it is none."""
+    meant = name.upper().replace("-", "_")
+    return meant if name == name.lower() and meant in known else ""
 
 
 def hit(link: Link, now: datetime, user_agent: str = "") -> Hit:

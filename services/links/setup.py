@@ -3,6 +3,8 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+from starlette.applications import Starlette
+
 from libs.bus.publisher import open_publisher
 from libs.bus.topology import ANALYTICS_EVENTS, ENDPOINTS_ACTIVITY, EVENTS
 from libs.chassis.client import open_channel
@@ -12,9 +14,10 @@ from libs.chassis.logging import get_logger
 from libs.chassis.run import Background, Parts
 from libs.clock import SystemClock
 from libs.signing import Signer
-from services.links.clients import HitsPublisher, OptOuts
+from services.links.clients import Callbacks, HitsPublisher, OptOuts
 from services.links.config import Settings
 from services.links.http.application import Pages, application
+from services.links.http.callbacks import CallbackRoute
 from services.links.usecases import HitRecorder
 
 
@@ -30,17 +33,17 @@ async def setup(settings: Settings, stack: AsyncExitStack) -> Parts:
     )
     hits = HitsPublisher(publisher)
     recorder = HitRecorder(hits.publish, settings.waiting_hits)
-    opt_outs = OptOuts(
-        open_channel(settings, settings.endpoints_addr, stack),
-        open_channel(settings, settings.messaging_addr, stack),
-    )
+    messaging = open_channel(settings, settings.messaging_addr, stack)
+    opt_outs = OptOuts(open_channel(settings, settings.endpoints_addr, stack), messaging)
     signer = Signer(settings.link_signing_key.get_secret_value().encode(), "links")
     pages = Pages(signer, recorder, opt_outs.opt_out, hits.publish, SystemClock())
-    return Parts(background=(_http(settings, pages, recorder, stack),))
+    callbacks = CallbackRoute(settings.links_url, Callbacks(messaging).take)
+    served = application(pages, callbacks)
+    return Parts(background=(_http(settings, served, recorder, stack),))
 
 
 def _http(
-    settings: Settings, pages: Pages, recorder: HitRecorder, stack: AsyncExitStack
+    settings: Settings, served: Starlette, recorder: HitRecorder, stack: AsyncExitStack
 ) -> Background:
     listener = listening(*split_address(settings.http_listen))
     stack.callback(listener.close)
@@ -51,7 +54,7 @@ def _http(
         closed = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(recorder.run(closed))
-            async with serving(application(pages), listener):
+            async with serving(served, listener):
                 await stopping.wait()
             closed.set()
 

@@ -1,4 +1,4 @@
-"""The routes: pixel, redirect, unsubscribe, health."""
+"""The routes: pixel, redirect, unsubscribe, callbacks of providers, health."""
 
 import base64
 from collections.abc import Awaitable, Callable
@@ -20,6 +20,7 @@ from libs.ids import new_id
 from libs.signing import BadSignature, Signer
 from services.links.domain import Kind, Link, hit, is_a_person, may_lead_to
 from services.links.http import pages
+from services.links.http.callbacks import PATH, CallbackRoute
 from services.links.usecases import HitRecorder, Publish
 
 OptOut = Callable[[Link], Awaitable[None]]
@@ -152,7 +153,7 @@ async def _health(_request: Request) -> Response:
     return PlainTextResponse("ok", headers={"cache-control": "no-store"})
 
 
-def application(served: Pages) -> Starlette:
+def application(served: Pages, callbacks: CallbackRoute) -> Starlette:
     """The routes on an ASGI application."""
     return Starlette(
         routes=[
@@ -160,6 +161,7 @@ def application(served: Pages) -> Starlette:
             Route("/c/{token}", served.redirect, methods=["GET"]),
             Route("/u/{token}", served.question, methods=["GET"]),
             Route("/u/{token}", served.unsubscribe, methods=["POST"]),
+            Route(PATH, callbacks.take, methods=["POST"]),
             Route("/healthz", _health, methods=["GET"]),
         ],
         exception_handlers={404: _unknown},

@@ -72,6 +72,12 @@ WAITING: Final = frozenset({State.QUEUED, State.RETRY, State.HELD})
 RECEIVABLE: Final = frozenset({State.CLAIMED, State.UNKNOWN, State.SENT})
 """A receipt of the provider proves that these were sent, and says how it ended."""
 
+
+def receivable(state: State) -> frozenset[State]:
+    """The states that a receipt may change; that a message was taken decides UNKNOWN alone."""
+    return frozenset({State.UNKNOWN}) if state is State.SENT else RECEIVABLE
+
+
 TRANSITIONS: Final[Mapping[State, frozenset[State]]] = {
     State.QUEUED: frozenset(
         # FAILED: nothing could be rendered or the sender is refused before any claim.
@@ -130,9 +136,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a provider says later. DELIVERED or FAILED, of one part (`provider_id`) or the whole.
+    """What a provider says later: DELIVERED, FAILED, or SENT when it only says that it took it.
 
-    Ids of parts are unique within an account at the provider, whoever of us sends over it.
+    It is about the part `provider_id`, or about the whole when it carries our `message_id`. Ids of
+    parts are unique within an account at the provider, whoever of us sends over it.
     """
 
     state: State

@@ -6,6 +6,7 @@ from typing import Any, Final
 from google.protobuf.descriptor import EnumDescriptor
 from touchpoint.common.v1 import channel_pb2
 from touchpoint.messaging.v1 import (
+    callbacks_service_pb2,
     channels_service_pb2,
     decisions_service_pb2,
     dispatch_service_pb2,
@@ -40,3 +41,4 @@ SUPPRESSION_REASONS: Final = Names(
     channels_service_pb2.SuppressionReason.DESCRIPTOR, "SUPPRESSION_REASON_"
 )
 DECISION_STAGES: Final = Names(decisions_service_pb2.DecisionStage.DESCRIPTOR, "DECISION_STAGE_")
+CALLBACK_SOURCES: Final = Names(callbacks_service_pb2.CallbackSource.DESCRIPTOR, "CALLBACK_SOURCE_")

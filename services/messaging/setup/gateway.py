@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from grpc import aio
 from touchpoint.messaging.v1 import (
+    callbacks_service_pb2_grpc,
     channels_service_pb2_grpc,
     dead_letters_service_pb2_grpc,
     decisions_service_pb2_grpc,
@@ -48,6 +49,7 @@ from services.messaging.domain.guard import Thresholds
 from services.messaging.domain.otp import OtpHasher
 from services.messaging.migrations import MIGRATIONS
 from services.messaging.scheduler import clocks
+from services.messaging.servicer.callbacks import CallbacksServicer
 from services.messaging.servicer.channels import ChannelsServicer
 from services.messaging.servicer.dead_letters import DeadLettersServicer
 from services.messaging.servicer.decisions import DecisionsServicer
@@ -61,6 +63,7 @@ from services.messaging.servicer.otp import OtpServicer
 from services.messaging.servicer.pages import LedgerPages
 from services.messaging.servicer.phone_numbers import PhoneNumbersServicer
 from services.messaging.servicer.webhooks import WebhooksServicer
+from services.messaging.setup.callbacks import callbacks_of
 from services.messaging.setup.provider import own_account
 from services.messaging.store.batches import BatchStore
 from services.messaging.store.channels import ChannelStore
@@ -177,6 +180,11 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
             ),
             _service("Lanes", lanes_service_pb2_grpc, LanesServicer(lanes, waiting, clock)),
             _service("Webhooks", webhooks_service_pb2_grpc, WebhooksServicer(secrets, clock)),
+            _service(
+                "Callbacks",
+                callbacks_service_pb2_grpc,
+                CallbacksServicer(callbacks_of(settings, database, submission, ways.events)),
+            ),
             _service("Holds", holds_service_pb2_grpc, HoldsServicer(holds, clock)),
             _service(
                 "Dispatch",

@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from libs.clock import Clock
@@ -15,13 +16,13 @@ from services.messaging.domain.happenings import (
     shared_attributes,
     told_of,
 )
-from services.messaging.domain.ledger import Reason, Receipt, Row, State
+from services.messaging.domain.ledger import Reason, Receipt, Row, State, receivable
 from services.messaging.domain.outbound import MailReport, PartReceipt
 from services.messaging.domain.outcomes import EMAIL
 from services.messaging.domain.receipts import bounce_receipt, sms_receipt
 from services.messaging.store.complaints import ComplaintStore
 from services.messaging.store.ledger import LedgerStore
-from services.messaging.store.suppressions import Suppression, SuppressionStore
+from services.messaging.store.suppressions import STOP_KEYWORD, Suppression, SuppressionStore
 
 # A receipt may overtake the outcome of its own submission; after this it is of nobody.
 UNKNOWN_SECONDS: Final = 60.0
@@ -60,11 +61,32 @@ class Receipts:
             await self._tell(row, receipt_happening(told, row.channel_type, row.update_time))
         return True
 
-    async def mail(self, report: MailReport) -> None:
-        """Apply a bounce or complaint; of a message nobody knows it says nothing."""
+    async def called_back(self, app_id: str, channel_type: str, receipt: Receipt) -> None:
+        """Apply what a provider said of a message of the application; of others it says nothing.
+
+        The send is told first when perhaps nobody told it: that a provider speaks of the message
+        proves it, and if the telling fails the provider comes again.
+        """
+        before = await self._meant(receipt)
+        if before is None or (before.origin.app_id, before.channel_type) != (app_id, channel_type):
+            return
+        if receipt.reason is Reason.OPT_OUT:
+            await self._suppress(before, STOP_KEYWORD)
+        if before.state in receivable(receipt.state) - {State.SENT}:
+            await self._tell(before, _sent(before))
+        after = await self._ledger.receive(receipt) or await self._read(before)
+        if after.state is receipt.state and after.state is not State.SENT:
+            told = told_of(after)
+            await self._tell(after, receipt_happening(told, channel_type, after.update_time))
+
+    async def mail(self, report: MailReport, app_id: str = "") -> None:
+        """Apply a bounce or complaint; of a message nobody knows it says nothing.
+
+        With an application, of messages of others neither.
+        """
         rows = await self._ledger.rows_of([report.message_id])
         row = rows.get(report.message_id)
-        if row is None or row.channel_type != EMAIL:
+        if row is None or row.channel_type != EMAIL or app_id not in {"", row.origin.app_id}:
             return
         if report.kind == "complaint":
             await self._suppress(row, "COMPLAINT")
@@ -91,6 +113,12 @@ class Receipts:
         # The outcome may have been written between the two looks: then the receipt is still due.
         return await self._ledger.receive(receipt) or known
 
+    async def _meant(self, receipt: Receipt) -> Row | None:
+        if not receipt.message_id:
+            return await self._ledger.of_part(receipt)
+        rows = await self._ledger.rows_of([receipt.message_id])
+        return rows.get(receipt.message_id)
+
     async def _read(self, row: Row) -> Row:
         return (await self._ledger.rows_of([row.message_id])).get(row.message_id, row)
 
@@ -111,6 +139,15 @@ class Receipts:
     async def _tell(self, row: Row, happenings: Iterable[Happening]) -> None:
         shared = shared_attributes(row.origin, row.treatment_id, row.message_type)
         await self._events.tell(row.origin.app_id, shared, happenings)
+
+
+def _sent(row: Row) -> list[Happening]:
+    """The events of a send whose worker may have been lost before it told them."""
+    sent = replace(row, state=State.SENT, reason=Reason.NONE, detail="")
+    is_campaign = bool(row.origin.campaign_id)
+    return happenings_of(
+        told_of(sent), row.channel_type, row.update_time, campaign=is_campaign, delivers=False
+    )
 
 
 def _bounced(row: Row, before: State) -> list[Happening]:

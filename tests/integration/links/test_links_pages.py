@@ -1,6 +1,7 @@
 """The public pages over real HTTP, with a real broker behind them."""
 
 import asyncio
+import io
 import re
 import socket
 import time
@@ -20,9 +21,12 @@ from touchpoint.common.v1 import channel_pb2
 from touchpoint.endpoints.v1 import endpoint_pb2
 from touchpoint.endpoints.v1 import endpoints_service_pb2 as endpoints_pb
 from touchpoint.endpoints.v1 import endpoints_service_pb2_grpc as endpoints_rpc
+from touchpoint.messaging.v1 import callbacks_service_pb2 as callbacks_pb
+from touchpoint.messaging.v1 import callbacks_service_pb2_grpc as callbacks_rpc
 from touchpoint.messaging.v1 import channels_service_pb2 as channels_pb
 from touchpoint.messaging.v1 import channels_service_pb2_grpc as channels_rpc
 from touchpoint.messaging.v1.link_token_pb2 import LinkToken
+from yarl import URL
 
 from libs.bus.consumer import Consumer, Delivery, Pace
 from libs.bus.topology import EVENTS, Queue
@@ -67,6 +71,22 @@ class ChannelsDouble(channels_rpc.ChannelsServiceServicer):
 
 
 @dataclass
+class CallbacksDouble(callbacks_rpc.CallbacksServiceServicer):
+    """Notes what providers say; fails with `code` when that is set."""
+
+    seen: list[callbacks_pb.TakeCallbackRequest] = field(default_factory=list)
+    code: grpc.StatusCode | None = None
+
+    async def TakeCallback(  # noqa: N802 - an RPC's name
+        self, request: callbacks_pb.TakeCallbackRequest, context: Any
+    ) -> callbacks_pb.TakeCallbackResponse:
+        if self.code is not None:
+            await context.abort(self.code, "not now")
+        self.seen.append(request)
+        return callbacks_pb.TakeCallbackResponse()
+
+
+@dataclass
 class Links:
     """The running service, the peers behind it, and the events it published."""
 
@@ -74,6 +94,7 @@ class Links:
     http: aiohttp.ClientSession
     endpoints: EndpointsDouble
     channels: ChannelsDouble
+    callbacks: CallbacksDouble
     events: list[Event]
 
     async def of(self, message_id: str, count: int) -> list[Event]:
@@ -91,6 +112,7 @@ class Links:
 async def links(amqp_url: str) -> AsyncIterator[Links]:
     endpoints = EndpointsDouble()  # type: ignore[abstract]  # the one method that is called
     channels = ChannelsDouble()  # type: ignore[abstract]  # as above
+    callbacks = CallbacksDouble()
     events: list[Event] = []
 
     async def keep(deliveries: Any) -> None:
@@ -105,6 +127,7 @@ async def links(amqp_url: str) -> AsyncIterator[Links]:
         server = aio.server()
         endpoints_rpc.add_EndpointsServiceServicer_to_server(endpoints, server)
         channels_rpc.add_ChannelsServiceServicer_to_server(channels, server)
+        callbacks_rpc.add_CallbacksServiceServicer_to_server(callbacks, server)
         peer = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         await server.start()
         stack.push_async_callback(server.stop, None)
@@ -115,6 +138,7 @@ async def links(amqp_url: str) -> AsyncIterator[Links]:
             amqp_url=amqp_url,
             http_listen=address,
             link_signing_key=KEY,
+            links_url="https://links.example/",
             endpoints_addr=peer,
             messaging_addr=peer,
             peer_token="peer-token-of-the-tests",
@@ -125,7 +149,7 @@ async def links(amqp_url: str) -> AsyncIterator[Links]:
         stack.callback(stopping.set)
         await stack.enter_async_context(started(settings, setup))
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        served = Links(f"http://{address}", http, endpoints, channels, events)
+        served = Links(f"http://{address}", http, endpoints, channels, callbacks, events)
         await _until_heard(served)
         yield served
 
@@ -286,6 +310,66 @@ async def test_a_deleted_endpoint_counts_as_opted_out(links: Links) -> None:
             assert answer.status == 200
     finally:
         links.endpoints.code = None
+
+
+async def test_a_callback_is_handed_over_as_it_came(links: Links) -> None:
+    path = "/callbacks/twilio/app-1/sms?message_id=a%2Fb&x=it's"
+    headers = {"X-Twilio-Signature": "signed"}
+    url = URL(links.url + path, encoded=True)
+    async with links.http.post(url, data=b"\xffBody=1", headers=headers) as answer:
+        assert (answer.status, await answer.read()) == (204, b"")
+    taken = links.callbacks.seen[-1]
+    assert (taken.application_id, taken.channel_type) == ("app-1", channel_pb2.CHANNEL_TYPE_SMS)
+    assert taken.source == callbacks_pb.CALLBACK_SOURCE_TWILIO
+    # The public URL, whatever host a proxy asked for, with every character as it was signed.
+    assert taken.url == f"https://links.example{path}"
+    assert (taken.body, taken.headers["x-twilio-signature"]) == (b"\xffBody=1", "signed")
+    async with links.http.post(f"{links.url}/callbacks/amazon-sns/app-1/email") as answer:
+        assert answer.status == 204
+    assert links.callbacks.seen[-1].source == callbacks_pb.CALLBACK_SOURCE_AMAZON_SNS
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (grpc.StatusCode.PERMISSION_DENIED, 403),
+        (grpc.StatusCode.UNIMPLEMENTED, 404),
+        (grpc.StatusCode.INVALID_ARGUMENT, 400),
+        (grpc.StatusCode.UNAVAILABLE, 503),
+        (grpc.StatusCode.INTERNAL, 503),
+    ],
+)
+async def test_a_provider_learns_whether_to_come_again(
+    links: Links, code: grpc.StatusCode, status: int
+) -> None:
+    links.callbacks.code = code
+    try:
+        async with links.http.post(f"{links.url}/callbacks/twilio/app/voice") as answer:
+            assert answer.status == status
+            assert ("retry-after" in answer.headers) is (status == 503)
+    finally:
+        links.callbacks.code = None
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "status"),
+    [
+        ("twilio/app/sms", 1_048_577, 413),
+        ("somebody/app/sms", 1, 404),
+        ("TWILIO/app/sms", 1, 404),
+        ("twilio/app/push", 1, 404),
+        (f"twilio/{'a' * 65}/sms", 1, 404),
+    ],
+)
+async def test_what_no_provider_sends_goes_nowhere(
+    links: Links, path: str, size: int, status: int
+) -> None:
+    before = len(links.callbacks.seen)
+    async with links.http.post(
+        f"{links.url}/callbacks/{path}", data=io.BytesIO(b"x" * size)
+    ) as answer:
+        assert answer.status == status
+    assert len(links.callbacks.seen) == before
 
 
 async def test_health(links: Links) -> None:

@@ -14,12 +14,12 @@ from pymongo import ReturnDocument, UpdateMany, UpdateOne
 
 from libs.mongo.client import Database, Document
 from services.messaging.domain.ledger import (
-    RECEIVABLE,
     Outcome,
     Reason,
     Receipt,
     Row,
     State,
+    receivable,
     sources_of,
 )
 from services.messaging.store.ledger.rows import row_from_document
@@ -131,7 +131,7 @@ class WindowStore:
         late or repeated receipt finds no row in a state it could change. Returns the row after
         the change; its state tells whether the receipt decided it.
         """
-        where: Document = {"state": {"$in": _values(RECEIVABLE)}}
+        where: Document = {"state": {"$in": _values(receivable(receipt.state))}}
         if receipt.message_id:
             where["_id"] = receipt.message_id
         else:
@@ -227,7 +227,8 @@ def _claim_update(message_ids: Sequence[str], token: str, lease_seconds: float) 
 
 
 def _is_one_delivered_part(receipt: Receipt) -> bool:
-    return receipt.state is State.DELIVERED and bool(receipt.provider_id)
+    is_whole = bool(receipt.message_id)
+    return receipt.state is State.DELIVERED and bool(receipt.provider_id) and not is_whole
 
 
 def _by_part(provider_id: str) -> list[Document]:
@@ -254,4 +255,10 @@ def _final_fields(receipt: Receipt) -> list[Document]:
     }
     if receipt.detail:
         fields["detail"] = {"$literal": receipt.detail}
+    if receipt.message_id and receipt.provider_id:
+        # A row whose worker was lost learns here what the provider calls it.
+        ids = [{"$literal": receipt.provider_id}]
+        fields["provider_ids"] = {"$ifNull": ["$provider_ids", ids]}
+        account = {"$literal": receipt.provider_account}
+        fields["provider_account"] = {"$ifNull": ["$provider_account", account]}
     return [{"$set": fields}]

@@ -62,6 +62,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The request is larger than allowed. Metadata: `limit`."""
     ERROR_REASON_URL_FORBIDDEN: _ErrorReason.ValueType  # 19
     """A URL points to an address this installation may not call. Metadata: `url_host`."""
+    ERROR_REASON_SIGNATURE_INVALID: _ErrorReason.ValueType  # 20
+    """A provider's callback is not signed with the credentials of the channel. No metadata."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Machine-readable cause of a refused call, sent as `google.rpc.ErrorInfo.reason` (without the enum
@@ -108,4 +110,6 @@ ERROR_REASON_PAYLOAD_TOO_LARGE: ErrorReason.ValueType  # 18
 """The request is larger than allowed. Metadata: `limit`."""
 ERROR_REASON_URL_FORBIDDEN: ErrorReason.ValueType  # 19
 """A URL points to an address this installation may not call. Metadata: `url_host`."""
+ERROR_REASON_SIGNATURE_INVALID: ErrorReason.ValueType  # 20
+"""A provider's callback is not signed with the credentials of the channel. No metadata."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
