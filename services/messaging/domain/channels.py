@@ -16,6 +16,12 @@ from services.messaging.domain.recipients import (
     address_fault,
     domain_fault,
 )
+from services.messaging.domain.senders import (
+    ORIGINATION_RULE,
+    SENDER_ID_RULE,
+    is_origination_number,
+    is_sender_id,
+)
 
 ACCOUNT_SMS_RATE: Final = 20
 """Message parts a second of the whole installation (spec 12.0 X1)."""
@@ -26,10 +32,9 @@ _MOST_WINDOW: Final = 16
 _DEFAULT_WINDOW: Final = 10
 _MOST_RATE: Final = 20_000
 _LONGEST_REPLY: Final = 1600  # spec 7.5
-_SENDER_ID: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 _-]{1,11}")  # spec 6.4
-_SHORT_CODE: Final = re.compile(r"[0-9]{3,8}")
 MOST_FALLBACKS: Final = 4
 _REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]")
+_TOPIC: Final = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 _LONGEST_SET: Final = 64
 _ACCOUNT_SID: Final = re.compile(r"AC[0-9a-f]{32}")
 _SELECTOR: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -89,12 +94,16 @@ class Twilio:
 
 @dataclass(frozen=True, slots=True)
 class Aws:
-    """An account at AWS: Amazon SES for email, End User Messaging for SMS."""
+    """An account at AWS: Amazon SES for email, End User Messaging for SMS.
+
+    `event_topic_arn` is the SNS topic that tells what became of messages; empty means none.
+    """
 
     region: str
     access_key_id: str
     secret_access_key: str = field(default="", repr=False)
     configuration_set: str = ""
+    event_topic_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,26 +261,15 @@ def _check_aws(found: Violations, where: str, aws: Aws) -> None:
     found.check(aws.access_key_id, f"{where}.access_key_id", "is needed")
     fine = len(aws.configuration_set) <= _LONGEST_SET
     found.check(fine, f"{where}.configuration_set", f"is longer than {_LONGEST_SET} characters")
+    topic = aws.event_topic_arn
+    fine = not topic or _TOPIC.fullmatch(topic) is not None
+    found.check(fine, f"{where}.event_topic_arn", "must be the ARN of an SNS topic")
 
 
 def check_twilio(found: Violations, where: str, twilio: Twilio) -> None:
     """Note what is wrong with an account; whether a token is kept is not asked here."""
     fine = _ACCOUNT_SID.fullmatch(twilio.account_sid)
     found.check(fine, f"{where}.account_sid", "must be AC and 32 hexadecimal digits")
-
-
-SENDER_ID_RULE: Final = "must be up to 11 letters and digits with a letter among them"
-ORIGINATION_RULE: Final = "must be a phone number in E.164 form or a short code"
-
-
-def is_sender_id(sender_id: str) -> bool:
-    """Whether it is an alphanumeric sender (spec 6.4)."""
-    return bool(_SENDER_ID.fullmatch(sender_id))
-
-
-def is_origination_number(number: str) -> bool:
-    """Whether it is a phone number or a short code."""
-    return bool(_SHORT_CODE.fullmatch(number)) or not address_fault(SMS, number)
 
 
 def _check_server(found: Violations, name: str, host: str, port: int) -> None:

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from libs.errors import Violations
-from services.messaging.domain.channels import is_origination_number, is_sender_id
 from services.messaging.domain.recipients import SMS, address_fault
+from services.messaging.domain.senders import is_origination_number, is_sender_id
 
 CODE: Final = "code"
 """The variable of the text that the code takes the place of."""

@@ -112,7 +112,13 @@ def _sms_provider_to(one: channels.Smpp | channels.Twilio | channels.Aws) -> pb.
 
 
 def _aws_from(aws: pb.SesProvider | pb.AwsSmsProvider) -> channels.Aws:
-    return channels.Aws(aws.region, aws.access_key_id, aws.secret_access_key, aws.configuration_set)
+    return channels.Aws(
+        aws.region,
+        aws.access_key_id,
+        aws.secret_access_key,
+        aws.configuration_set,
+        aws.event_topic_arn,
+    )
 
 
 def _ses_to(aws: channels.Aws) -> pb.SesProvider:
@@ -120,6 +126,7 @@ def _ses_to(aws: channels.Aws) -> pb.SesProvider:
         region=aws.region,
         access_key_id=aws.access_key_id,
         configuration_set=aws.configuration_set,
+        event_topic_arn=aws.event_topic_arn,
     )
 
 
@@ -128,6 +135,7 @@ def _aws_to(aws: channels.Aws) -> pb.AwsSmsProvider:
         region=aws.region,
         access_key_id=aws.access_key_id,
         configuration_set=aws.configuration_set,
+        event_topic_arn=aws.event_topic_arn,
     )
 
 

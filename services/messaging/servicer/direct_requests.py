@@ -9,15 +9,15 @@ from touchpoint.messaging.v1 import direct_messages_pb2, message_pb2
 from touchpoint.messaging.v1 import messaging_service_pb2 as pb
 
 from libs.errors import NotBuilt, Violations
-from services.messaging.domain.channels import (
+from services.messaging.domain.direct import MOST_RECIPIENTS
+from services.messaging.domain.families import PUSH_TYPES
+from services.messaging.domain.recipients import EMAIL, SMS, VOICE, address_fault, normalized
+from services.messaging.domain.senders import (
     ORIGINATION_RULE,
     SENDER_ID_RULE,
     is_origination_number,
     is_sender_id,
 )
-from services.messaging.domain.direct import MOST_RECIPIENTS
-from services.messaging.domain.families import PUSH_TYPES
-from services.messaging.domain.recipients import EMAIL, SMS, VOICE, address_fault, normalized
 from services.messaging.domain.speech import MOST_SSML
 from services.messaging.servicer.names import MESSAGE_TYPES
 from services.messaging.servicer.push_contents import check_push, own_message, push_content

@@ -12,11 +12,11 @@ from touchpoint.messaging.v1 import message_pb2
 from libs.clock import Clock
 from libs.ids import derived_id, new_id
 from services.messaging.clients.outbox import Recipient
-from services.messaging.domain.channels import is_sender_id
 from services.messaging.domain.direct import DeliveryStatus, Result, Target
 from services.messaging.domain.otp import CODE, OtpHasher, OtpOrder, otp_key
 from services.messaging.domain.outcomes import TRANSACTIONAL
 from services.messaging.domain.recipients import SMS
+from services.messaging.domain.senders import is_sender_id
 from services.messaging.store.otp import OtpStore
 from services.messaging.usecases.direct import Content, DirectCall, DirectSender
 

@@ -13,10 +13,9 @@ from services.messaging.domain.channels import (
     Smtp,
     check_email,
     check_sms,
-    is_origination_number,
-    is_sender_id,
 )
 from services.messaging.domain.recipients import EMAIL, SMS, address_fault, normalized
+from services.messaging.domain.senders import is_origination_number, is_sender_id
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,7 @@ class SesProvider(_message.Message):
     ACCESS_KEY_ID_FIELD_NUMBER: _builtins.int
     SECRET_ACCESS_KEY_FIELD_NUMBER: _builtins.int
     CONFIGURATION_SET_FIELD_NUMBER: _builtins.int
+    EVENT_TOPIC_ARN_FIELD_NUMBER: _builtins.int
     region: _builtins.str
     """Region, such as `eu-central-1`."""
     access_key_id: _builtins.str
@@ -217,6 +218,10 @@ class SesProvider(_message.Message):
     """Secret of the access key. Input only."""
     configuration_set: _builtins.str
     """Configuration set; empty means none."""
+    event_topic_arn: _builtins.str
+    """ARN of the SNS topic that the configuration set publishes its events to. Its subscription is
+    `{links}/callbacks/amazon-sns/{application_id}/email` and confirms itself; empty means that nothing is heard.
+    """
     def __init__(
         self,
         *,
@@ -224,10 +229,11 @@ class SesProvider(_message.Message):
         access_key_id: _builtins.str = ...,
         secret_access_key: _builtins.str = ...,
         configuration_set: _builtins.str = ...,
+        event_topic_arn: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key_id", b"access_key_id", "configuration_set", b"configuration_set", "region", b"region", "secret_access_key", b"secret_access_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key_id", b"access_key_id", "configuration_set", b"configuration_set", "event_topic_arn", b"event_topic_arn", "region", b"region", "secret_access_key", b"secret_access_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -458,6 +464,7 @@ class AwsSmsProvider(_message.Message):
     ACCESS_KEY_ID_FIELD_NUMBER: _builtins.int
     SECRET_ACCESS_KEY_FIELD_NUMBER: _builtins.int
     CONFIGURATION_SET_FIELD_NUMBER: _builtins.int
+    EVENT_TOPIC_ARN_FIELD_NUMBER: _builtins.int
     region: _builtins.str
     """Region, such as `eu-central-1`."""
     access_key_id: _builtins.str
@@ -466,6 +473,10 @@ class AwsSmsProvider(_message.Message):
     """Secret of the access key. Input only."""
     configuration_set: _builtins.str
     """Configuration set; empty means none."""
+    event_topic_arn: _builtins.str
+    """ARN of the SNS topic that the configuration set publishes its events to. Its subscription is
+    `{links}/callbacks/amazon-sns/{application_id}/sms` and confirms itself; empty means that nothing is heard.
+    """
     def __init__(
         self,
         *,
@@ -473,10 +484,11 @@ class AwsSmsProvider(_message.Message):
         access_key_id: _builtins.str = ...,
         secret_access_key: _builtins.str = ...,
         configuration_set: _builtins.str = ...,
+        event_topic_arn: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key_id", b"access_key_id", "configuration_set", b"configuration_set", "region", b"region", "secret_access_key", b"secret_access_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key_id", b"access_key_id", "configuration_set", b"configuration_set", "event_topic_arn", b"event_topic_arn", "region", b"region", "secret_access_key", b"secret_access_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
