@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.messaging.adapters.aws import AwsAccount, AwsSmsAdapter, SesAdapter
+from services.messaging.adapters.aws import AwsAccount, AwsSmsAdapter, AwsVoiceAdapter, SesAdapter
 from services.messaging.domain.ledger import Reason
 from services.messaging.domain.mime import Mail, Skeleton
-from services.messaging.domain.outbound import Answered, OutboundEmail, OutboundSms
+from services.messaging.domain.outbound import Answered, OutboundEmail, OutboundSms, OutboundVoice
 from services.messaging.domain.outcomes import Status
 from tests.support.desk import rule
 from tests.support.sandboxes import Sandbox, sandbox
@@ -104,3 +104,34 @@ async def test_a_text_of_many_parts_takes_a_turn_for_each(box: Sandbox) -> None:
     async with texts(box) as adapter:
         await adapter.send([OutboundSms("m1", "+15550001111", "+1", "x" * 200)], turn)
     assert turns == ["taken", "taken", "answered", "answered"]
+
+
+def calls(box: Sandbox) -> AwsVoiceAdapter:
+    url = f"http://127.0.0.1:{box.ports.push}/aws-sms"
+    return AwsVoiceAdapter(replace(ACCOUNT, url=url, max_price_per_minute="0.05"))
+
+
+def call(to: str, text: str, *, is_ssml: bool = False) -> OutboundVoice:
+    return OutboundVoice(f"m-{to}", "+12065550100", to, text, is_ssml, "en-US", "Polly.Joanna")
+
+
+async def test_calls_speak_text_and_ssml(box: Sandbox) -> None:
+    plain, marked = "+12065550171", "+12065550172"
+    wanted = [call(plain, "Tom & Ann"), call(marked, "Hi <break/>", is_ssml=True)]
+    async with calls(box) as adapter:
+        answers = await adapter.send(wanted)
+    assert [one.status for one in answers] == [Status.SUCCESSFUL] * 2
+    assert all(one.provider_ids[0] and one.account for one in answers)
+    for number, said in ((plain, "Tom & Ann"), (marked, "<speak>Hi <break/></speak>")):
+        [stored] = await box.messages("VOICE", number)
+        async with box.http.get(f"/messages/{stored['number']}/raw") as answer:
+            assert (await answer.read()).decode() == said
+
+
+async def test_refused_calls_mean_what_they_say(box: Sandbox) -> None:
+    await box.behave(
+        rule("VOICE", "+12065550173", kind="reject"), rule("VOICE", "+12065550174", kind="down")
+    )
+    async with calls(box) as adapter:
+        answers = await adapter.send([call("+12065550173", "Hi"), call("+12065550174", "Hi")])
+    assert [one.status for one in answers] == [Status.PERMANENT_FAILURE, Status.TEMPORARY_FAILURE]

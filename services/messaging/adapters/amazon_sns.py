@@ -25,6 +25,7 @@ from libs.errors import DependencyUnavailable, SignatureInvalid
 from services.messaging.domain.amazon_events import Told, mail_reports, phone_reports
 from services.messaging.domain.callbacks import Callback, Channel, Report
 from services.messaging.domain.channels import Aws, EmailChannel, SmsChannel
+from services.messaging.domain.voice_channel import VoiceChannel
 
 _HOST: Final = re.compile(r"sns\.[a-z0-9-]{3,40}\.amazonaws\.com(\.cn)?")
 _SIGNED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -42,6 +43,7 @@ _LARGEST_CERTIFICATE: Final = 65_536
 _READ: Final[Mapping[type, Callable[[Told, str], list[Report]]]] = {
     EmailChannel: mail_reports,
     SmsChannel: phone_reports,
+    VoiceChannel: phone_reports,
 }
 
 
@@ -135,6 +137,8 @@ def _account(channel: Channel, topic_arn: str) -> Aws | None:
         ways: tuple[object, ...] = (channel.ses, *channel.fallbacks)
     elif isinstance(channel, SmsChannel):
         ways = (channel.aws, *channel.fallbacks)
+    elif isinstance(channel, VoiceChannel):
+        ways = (channel.aws,)
     else:
         ways = ()
     accounts = (one for one in ways if isinstance(one, Aws) and one.event_topic_arn)

@@ -18,8 +18,9 @@ from botocore.exceptions import (
 from libs.smpp.gsm import count_parts
 from services.messaging.adapters.side_by_side import NotReached, SideBySide
 from services.messaging.domain.accounts import aws_key
+from services.messaging.domain.amazon_events import REFERENCE
 from services.messaging.domain.ledger import Reason
-from services.messaging.domain.outbound import Outbound, OutboundEmail, OutboundSms
+from services.messaging.domain.outbound import Outbound, OutboundEmail, OutboundSms, OutboundVoice
 from services.messaging.domain.outcomes import Answer, Status
 
 _AT_ONCE: Final = 64
@@ -53,6 +54,7 @@ class AwsAccount:
     configuration_set: str = ""
     url: str = ""
     timeout_seconds: float = 20.0
+    max_price_per_minute: str = ""
 
 
 class AwsAdapter(SideBySide):
@@ -118,7 +120,7 @@ class SesAdapter(AwsAdapter):
             "Destination": {"ToAddresses": [message.to]},
             "Content": {"Raw": {"Data": message.body}},
             # Comes back with every event of the mail.
-            "EmailTags": [{"Name": "message-id", "Value": message.message_id}],
+            "EmailTags": [{"Name": REFERENCE, "Value": message.message_id}],
         }
         if self.account.configuration_set:
             asked["ConfigurationSetName"] = self.account.configuration_set
@@ -140,7 +142,7 @@ class AwsSmsAdapter(AwsAdapter):
         asked: dict[str, Any] = {
             "DestinationPhoneNumber": message.to,
             "MessageBody": message.text,
-            "Context": {"message-id": message.message_id},
+            "Context": {REFERENCE: message.message_id},
         }
         if message.source:
             asked["OriginationIdentity"] = message.source
@@ -150,6 +152,32 @@ class AwsSmsAdapter(AwsAdapter):
         if parameters := {name: value for name, value in given.items() if value}:
             asked["DestinationCountryParameters"] = parameters
         told = await client.send_text_message(**asked)
+        key = aws_key(self.account.access_key_id)
+        return Answer(Status.SUCCESSFUL, (told["MessageId"],), account=key)
+
+
+class AwsVoiceAdapter(AwsAdapter):
+    """Calls over AWS End User Messaging, in which a text is spoken."""
+
+    service = "pinpoint-sms-voice-v2"
+
+    async def ask(self, client: Any, message: Outbound) -> Answer:  # noqa: ANN401 - as above
+        if not isinstance(message, OutboundVoice):
+            raise TypeError("calls are placed for spoken texts alone")
+        asked: dict[str, Any] = {
+            "DestinationPhoneNumber": message.to,
+            "OriginationIdentity": message.source,
+            "MessageBody": f"<speak>{message.text}</speak>" if message.is_ssml else message.text,
+            "MessageBodyTextType": "SSML" if message.is_ssml else "TEXT",
+            "Context": {REFERENCE: message.message_id},
+        }
+        if message.voice_id:
+            asked["VoiceId"] = message.voice_id.rpartition(".")[2].upper()
+        if self.account.configuration_set:
+            asked["ConfigurationSetName"] = self.account.configuration_set
+        if self.account.max_price_per_minute:
+            asked["MaxPricePerMinute"] = self.account.max_price_per_minute
+        told = await client.send_voice_message(**asked)
         key = aws_key(self.account.access_key_id)
         return Answer(Status.SUCCESSFUL, (told["MessageId"],), account=key)
 

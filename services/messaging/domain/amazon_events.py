@@ -36,6 +36,14 @@ _PHONE: Final[Mapping[str, _Ending]] = {
     "TEXT_SPAM": (State.FAILED, Reason.CARRIER_BLOCKED),
     "TEXT_PROTECT_BLOCKED": (State.FAILED, Reason.CARRIER_BLOCKED),
     "TEXT_TTL_EXPIRED": (State.FAILED, Reason.EXPIRED),
+    "VOICE_INITIATED": _SENT,
+    "VOICE_RINGING": _SENT,
+    "VOICE_ANSWERED": _SENT,
+    "VOICE_COMPLETED": _DELIVERED,
+    "VOICE_BUSY": (State.FAILED, Reason.UNREACHABLE),
+    "VOICE_NO_ANSWER": (State.FAILED, Reason.UNREACHABLE),
+    "VOICE_FAILED": (State.FAILED, Reason.PERMANENT_FAILURE),
+    "VOICE_TTL_EXPIRED": (State.FAILED, Reason.EXPIRED),
 }
 
 
@@ -51,7 +59,7 @@ def mail_reports(told: Told, _: str) -> list[Report]:
 
 
 def phone_reports(told: Told, access_key_id: str) -> list[Report]:
-    """Reports of an event of a text."""
+    """Reports of an event of a text or call."""
     ending = _PHONE.get(str(told.get("eventType")))
     message_id = _part(told, "context").get(REFERENCE)
     if ending is None or not isinstance(message_id, str) or not message_id:

@@ -185,11 +185,11 @@ def check_email(channel: EmailChannel) -> Violations:
     found.check(fine, "fallbacks", f"must be at most {MOST_FALLBACKS}")
     if channel.ses is not None:
         found.check(not channel.smtp.host, "smtp", "is not to be given together with ses")
-        _check_aws(found, "ses", channel.ses)
+        check_aws(found, "ses", channel.ses)
     for place, one in enumerate(channel.fallbacks):
         where = f"fallbacks[{place}]"
         if isinstance(one, Aws):
-            _check_aws(found, f"{where}.ses", one)
+            check_aws(found, f"{where}.ses", one)
         else:
             found.check(one.host, f"{where}.smtp.host", "is needed")
             _check_smtp(found, f"{where}.smtp", one)
@@ -243,7 +243,7 @@ def _check_sms_provider(found: Violations, where: str, one: Smpp | Twilio | Aws)
     if isinstance(one, Twilio):
         check_twilio(found, f"{where}twilio", one)
     elif isinstance(one, Aws):
-        _check_aws(found, f"{where}aws", one)
+        check_aws(found, f"{where}aws", one)
     else:
         found.check(one.host, f"{where}smpp.host", "is needed")
         _check_smpp(found, f"{where}smpp", one)
@@ -255,7 +255,8 @@ def _check_smpp(found: Violations, where: str, smpp: Smpp) -> None:
     found.check(fine, f"{where}.window", f"must be 0 to {_MOST_WINDOW}")
 
 
-def _check_aws(found: Violations, where: str, aws: Aws) -> None:
+def check_aws(found: Violations, where: str, aws: Aws) -> None:
+    """Note what is wrong with an account; whether a secret is kept is not asked here."""
     is_region = _REGION.fullmatch(aws.region)
     found.check(is_region, f"{where}.region", "must be a region, such as eu-central-1")
     found.check(aws.access_key_id, f"{where}.access_key_id", "is needed")

@@ -99,6 +99,12 @@ def voice_from_proto(given: pb.VoiceChannel) -> VoiceChannel:
         given.twilio.account_sid,
         given.twilio.auth_token,
         given.calls_per_minute,
+        given.aws.region,
+        given.aws.access_key_id,
+        given.aws.secret_access_key,
+        given.aws.configuration_set,
+        given.aws.event_topic_arn,
+        given.aws.max_price_per_minute,
     )
 
 
@@ -111,4 +117,17 @@ def voice_to_proto(shown: Shown, channel: VoiceChannel) -> pb.VoiceChannel:
         voice_id=channel.voice_id,
         twilio=pb.TwilioProvider(account_sid=channel.account_sid),
         calls_per_minute=channel.calls_per_minute,
+        aws=_aws_voice(channel),
+    )
+
+
+def _aws_voice(channel: VoiceChannel) -> pb.AwsVoiceProvider | None:
+    if channel.aws is None:
+        return None
+    return pb.AwsVoiceProvider(
+        region=channel.region,
+        access_key_id=channel.access_key_id,
+        configuration_set=channel.configuration_set,
+        event_topic_arn=channel.event_topic_arn,
+        max_price_per_minute=channel.max_price_per_minute,
     )

@@ -11,7 +11,13 @@ from libs.chassis.logging import get_logger
 from libs.smpp.client import Account
 from libs.smpp.session import Limits
 from libs.vault import SecretUnreadable
-from services.messaging.adapters.aws import AwsAccount, AwsAdapter, AwsSmsAdapter, SesAdapter
+from services.messaging.adapters.aws import (
+    AwsAccount,
+    AwsAdapter,
+    AwsSmsAdapter,
+    AwsVoiceAdapter,
+    SesAdapter,
+)
 from services.messaging.adapters.dkim_signing import DkimSigner, KeyUnusable
 from services.messaging.adapters.null import NullAdapter
 from services.messaging.adapters.push_client import PushService
@@ -118,7 +124,9 @@ class ProviderFactory:
         except SecretUnreadable as error:
             _tell_unusable(app_id, error)
             return None
-        if not isinstance(channel, VoiceChannel) or not channel.enabled or not channel.account_sid:
+        if not isinstance(channel, VoiceChannel) or not channel.enabled:
+            return None
+        if not channel.account_sid and channel.aws is None:
             return None
         calls = channel.calls_per_minute or CALLS_PER_MINUTE
         limits = (Limit(f"voice/{app_id}", calls, window_seconds=60),)
@@ -127,6 +135,9 @@ class ProviderFactory:
     def _voice_adapter(self, channel: VoiceChannel) -> KeptAdapter:
         if self._settings.null_provider:
             return NullAdapter()
+        if channel.aws is not None:
+            url, price = self._settings.aws_sms_url, channel.max_price_per_minute
+            return self._aws(AwsVoiceAdapter, channel.aws, url, price)
         account = TwilioAccount(channel.account_sid, channel.auth_token)
         return TwilioCalls(self._twilio_service(), account)
 
@@ -146,7 +157,7 @@ class ProviderFactory:
         ]
         return _first_of(ways)
 
-    def _aws(self, kind: type[AwsAdapter], aws: Aws, url: str) -> KeptAdapter:
+    def _aws(self, kind: type[AwsAdapter], aws: Aws, url: str, price: str = "") -> KeptAdapter:
         account = AwsAccount(
             aws.region,
             aws.access_key_id,
@@ -154,6 +165,7 @@ class ProviderFactory:
             aws.configuration_set,
             url,
             self._settings.provider_timeout_seconds,
+            price,
         )
         return kind(account)
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from services.sandbox.domain.behaviours import EMAIL, SMS
+from services.sandbox.domain.behaviours import EMAIL, SMS, VOICE
 from services.sandbox.usecases.web_sms import WebSms
 
 _REFUSALS: Final = {
@@ -21,7 +21,10 @@ _REFUSALS: Final = {
     "down": (503, "ServiceUnavailableException", "away"),
     "defer": (503, "ServiceUnavailableException", "busy"),
 }
-_SEND_TEXT: Final = "PinpointSMSVoiceV2.SendTextMessage"
+_OPERATIONS: Final = {
+    "PinpointSMSVoiceV2.SendTextMessage": SMS,
+    "PinpointSMSVoiceV2.SendVoiceMessage": VOICE,
+}
 
 
 class AwsRoutes:
@@ -42,14 +45,15 @@ class AwsRoutes:
             return _error(*_REFUSALS[answer.refused])
         return JSONResponse({"MessageId": answer.sid})
 
-    async def text(self, request: Request) -> Response:
+    async def phone(self, request: Request) -> Response:
         if not self._is_known(request):
             return _error(403, "AccessDeniedException", "no such key")
-        if request.headers.get("x-amz-target") != _SEND_TEXT:
+        channel = _OPERATIONS.get(request.headers.get("x-amz-target", ""))
+        if channel is None:
             return _error(400, "UnknownOperationException", "is not built here")
         asked: Any = orjson.loads(await request.body())
         answer = await self._host.take(
-            SMS,
+            channel,
             asked.get("OriginationIdentity", ""),
             asked["DestinationPhoneNumber"],
             asked["MessageBody"].encode(),
@@ -62,7 +66,7 @@ class AwsRoutes:
         """The paths that they have."""
         return [
             Route("/v2/email/outbound-emails", self.mail, methods=["POST"]),
-            Route("/aws-sms/", self.text, methods=["POST"]),
+            Route("/aws-sms/", self.phone, methods=["POST"]),
         ]
 
     def _is_known(self, request: Request) -> bool:

@@ -11,6 +11,7 @@ from touchpoint.messaging.v1 import channels_service_pb2 as pb
 from libs.ids import new_id
 from libs.vault import Vault
 from services.messaging.domain.push_channels import ApnsChannel, GcmChannel
+from services.messaging.domain.voice_channel import VoiceChannel
 from services.messaging.store.channels import ChannelStore
 from tests.integration.messaging.gateway_support import METADATA, Gateway, running_gateway
 from tests.support.keys import certificate, p256_key, pem, rsa_key, service_json
@@ -218,6 +219,27 @@ async def test_an_apple_channel_needs_one_way_to_tell_who_we_are(gateway: Gatewa
                 "calls_per_minute",
             },
         ),
+        (
+            "voice",
+            pb.VoiceChannel(
+                twilio=pb.TwilioProvider(account_sid="AC" + "0" * 32, auth_token="t"),
+                aws=pb.AwsVoiceProvider(
+                    region="moon", access_key_id="k", event_topic_arn="x", max_price_per_minute="-1"
+                ),
+            ),
+            {
+                "aws",
+                "aws.region",
+                "aws.secret_access_key",
+                "aws.event_topic_arn",
+                "aws.max_price_per_minute",
+            },
+        ),
+        (
+            "voice",
+            pb.VoiceChannel(aws=pb.AwsVoiceProvider(region="eu-central-1")),
+            {"aws.access_key_id"},
+        ),
     ],
 )
 async def test_every_bad_field_of_the_others_is_named(
@@ -233,3 +255,24 @@ async def test_a_voice_channel_may_wait_for_its_account(gateway: Gateway) -> Non
     saved = await update(gateway, new_id(), "voice", pb.VoiceChannel(enabled=True))
     assert saved.enabled
     assert not saved.status.has_credential
+
+
+async def test_a_voice_channel_over_amazon_keeps_its_secret(gateway: Gateway) -> None:
+    app_id = new_id()
+    given = pb.AwsVoiceProvider(
+        region="eu-central-1",
+        access_key_id="AKIA",
+        secret_access_key="voice-secret",
+        configuration_set="calls",
+        event_topic_arn="arn:aws:sns:eu-central-1:123456789012:events",
+        max_price_per_minute="0.05",
+    )
+    await update(gateway, app_id, "voice", pb.VoiceChannel(enabled=True, aws=given))
+    given.ClearField("secret_access_key")
+    again = await update(gateway, app_id, "voice", pb.VoiceChannel(enabled=True, aws=given))
+    assert again.aws == given
+    assert again.status.has_credential
+    kept = await store(gateway).channel(app_id, "VOICE")
+    assert isinstance(kept, VoiceChannel)
+    assert kept.aws is not None
+    assert kept.aws.secret_access_key == "voice-secret"

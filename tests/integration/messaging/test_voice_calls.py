@@ -38,7 +38,7 @@ async def gateway(
     url = f"http://127.0.0.1:{phones.ports.push}"
     async with (
         running_gateway(mongo_uri, amqp_url, database_prefix) as running,
-        worker(given, "voice", twilio_url=url),
+        worker(given, "voice", twilio_url=url, aws_sms_url=f"{url}/aws-sms"),
     ):
         yield running
 
@@ -107,3 +107,17 @@ async def test_a_channel_without_an_account_calls_nobody(gateway: Gateway) -> No
     without = channels.VoiceChannel(enabled=True)
     answer = await call(gateway, {"+12065550145": to()}, direct.VoiceMessage(body="Hi"), without)
     await becomes(gateway, answer.result["+12065550145"].message_id, State.SKIPPED)
+
+
+async def test_a_call_goes_over_amazon(gateway: Gateway, phones: Sandbox) -> None:
+    number = "+12065550146"
+    account = channels.AwsVoiceProvider(
+        region="eu-central-1", access_key_id="sandbox", secret_access_key="not-shown"
+    )
+    channel = channels.VoiceChannel(
+        enabled=True, origination_number="+12065550100", voice_id="Joanna", aws=account
+    )
+    answer = await call(gateway, {number: to()}, direct.VoiceMessage(body="Hi"), channel)
+    await becomes(gateway, answer.result[number].message_id, State.SENT)
+    [placed] = await phones.messages("VOICE", number)
+    assert (placed["body"], placed["from"]) == ("Hi", "+12065550100")

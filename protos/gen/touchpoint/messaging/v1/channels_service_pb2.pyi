@@ -787,6 +787,7 @@ class VoiceChannel(_message.Message):
     VOICE_ID_FIELD_NUMBER: _builtins.int
     TWILIO_FIELD_NUMBER: _builtins.int
     CALLS_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    AWS_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
     """Whether it calls."""
     origination_number: _builtins.str
@@ -803,7 +804,11 @@ class VoiceChannel(_message.Message):
 
     @_builtins.property
     def twilio(self) -> Global___TwilioProvider:
-        """The account that calls are placed with."""
+        """The account that calls are placed with. Not together with `aws`."""
+
+    @_builtins.property
+    def aws(self) -> Global___AwsVoiceProvider:
+        """AWS End User Messaging, in the place of `twilio`."""
 
     def __init__(
         self,
@@ -815,14 +820,59 @@ class VoiceChannel(_message.Message):
         voice_id: _builtins.str = ...,
         twilio: Global___TwilioProvider | None = ...,
         calls_per_minute: _builtins.int = ...,
+        aws: Global___AwsVoiceProvider | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status", "twilio", b"twilio"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["aws", b"aws", "status", b"status", "twilio", b"twilio"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls_per_minute", b"calls_per_minute", "enabled", b"enabled", "language_code", b"language_code", "origination_number", b"origination_number", "status", b"status", "twilio", b"twilio", "voice_id", b"voice_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aws", b"aws", "calls_per_minute", b"calls_per_minute", "enabled", b"enabled", "language_code", b"language_code", "origination_number", b"origination_number", "status", b"status", "twilio", b"twilio", "voice_id", b"voice_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VoiceChannel: _TypeAlias = VoiceChannel  # noqa: Y015
+
+@_typing.final
+class AwsVoiceProvider(_message.Message):
+    """An account at AWS End User Messaging that calls."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGION_FIELD_NUMBER: _builtins.int
+    ACCESS_KEY_ID_FIELD_NUMBER: _builtins.int
+    SECRET_ACCESS_KEY_FIELD_NUMBER: _builtins.int
+    CONFIGURATION_SET_FIELD_NUMBER: _builtins.int
+    EVENT_TOPIC_ARN_FIELD_NUMBER: _builtins.int
+    MAX_PRICE_PER_MINUTE_FIELD_NUMBER: _builtins.int
+    region: _builtins.str
+    """Region, such as `eu-central-1`."""
+    access_key_id: _builtins.str
+    """Access key."""
+    secret_access_key: _builtins.str
+    """Secret of the access key. Input only."""
+    configuration_set: _builtins.str
+    """Configuration set; empty means none."""
+    event_topic_arn: _builtins.str
+    """ARN of the SNS topic that the configuration set publishes its events to. Its subscription is
+    `{links}/callbacks/amazon-sns/{application_id}/voice` and confirms itself; empty means that nothing is heard.
+    """
+    max_price_per_minute: _builtins.str
+    """Most that a minute of a call may cost, in US dollars, such as `0.05`; empty means no limit of ours."""
+    def __init__(
+        self,
+        *,
+        region: _builtins.str = ...,
+        access_key_id: _builtins.str = ...,
+        secret_access_key: _builtins.str = ...,
+        configuration_set: _builtins.str = ...,
+        event_topic_arn: _builtins.str = ...,
+        max_price_per_minute: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_key_id", b"access_key_id", "configuration_set", b"configuration_set", "event_topic_arn", b"event_topic_arn", "max_price_per_minute", b"max_price_per_minute", "region", b"region", "secret_access_key", b"secret_access_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwsVoiceProvider: _TypeAlias = AwsVoiceProvider  # noqa: Y015
 
 @_typing.final
 class TwilioProvider(_message.Message):
