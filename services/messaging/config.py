@@ -54,6 +54,8 @@ class Settings(ChassisSettings):
     ses_url: str = ""
     aws_sms_url: str = ""
     """Amazon SES and AWS End User Messaging; empty means the addresses of their region."""
+    sns_url: str = ""
+    """Whoever signs messages in the place of Amazon SNS; empty believes Amazon alone. For tests."""
     push_ca_file: str = ""
     """Certificates to trust for services over HTTP in the place of the system's. For tests."""
     null_provider: bool = False

@@ -1,15 +1,15 @@
 """Callbacks of providers in the gateway: who may call, and whom it tells."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from libs.clock import SystemClock
 from libs.mongo.client import Database
 from libs.vault import Vault
+from services.messaging.adapters.amazon_sns import AmazonSns
 from services.messaging.adapters.twilio_callbacks import twilio_reports
 from services.messaging.clients.events import EventPublisher
 from services.messaging.config import Settings
-from services.messaging.domain.callbacks import TWILIO
+from services.messaging.domain.callbacks import AMAZON_SNS, TWILIO
 from services.messaging.setup.provider import own_account
 from services.messaging.store.channels import ChannelStore
 from services.messaging.store.complaints import ComplaintStore
@@ -22,7 +22,9 @@ from services.messaging.usecases.inbound import InboundTexts
 from services.messaging.usecases.receipts import Receipts
 from services.messaging.usecases.submission import Submission
 
-SOURCES: Final[Mapping[str, Read]] = {TWILIO: twilio_reports}
+
+def _sources(settings: Settings) -> Mapping[str, Read]:
+    return {TWILIO: twilio_reports, AMAZON_SNS: AmazonSns(settings.sns_url).reports}
 
 
 def callbacks_of(
@@ -35,4 +37,4 @@ def callbacks_of(
     receipts = Receipts(ledger, suppressions, ComplaintStore(database), events, clock)
     addressees = Addressees(channels, ledger, own_account(settings))
     inbound = InboundTexts(suppressions, contents, submission, events, addressees, clock)
-    return Callbacks(SOURCES, channels, receipts, inbound)
+    return Callbacks(_sources(settings), channels, receipts, inbound)
