@@ -1,7 +1,7 @@
 """What the sandbox says to others: a recipient's web requests, and reports to the sender's host."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from typing import Final, Self
 from urllib.parse import urljoin, urlsplit
@@ -61,6 +61,18 @@ class WebBrowser:
             raise HostNotAllowedError
         async with self._session.post(url, data=ONE_CLICK, allow_redirects=False) as response:
             await response.read()
+
+    async def post_form(
+        self, url: str, fields: Mapping[str, str], headers: Mapping[str, str]
+    ) -> None:
+        """Post a form. HostNotAllowedError, or ClientResponseError when it is refused."""
+        if not self._is_allowed(url):
+            raise HostNotAllowedError
+        async with self._session.post(
+            url, data=dict(fields), headers=headers, allow_redirects=False
+        ) as response:
+            await response.read()
+            response.raise_for_status()
 
     async def _hop(self, url: str) -> str | None:
         async with self._session.get(url, allow_redirects=False) as response:

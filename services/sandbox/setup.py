@@ -1,10 +1,12 @@
 """Puts the sandbox together."""
 
 import ssl
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import structlog
+from starlette.routing import Route
 
 from libs.chassis.listen import split_address
 from libs.chassis.run import Parts
@@ -22,6 +24,7 @@ from services.sandbox.http.push import PushRoutes, push_application
 from services.sandbox.http.server import serving
 from services.sandbox.http.twilio import TwilioRoutes
 from services.sandbox.http.webhook import WebhookRoutes
+from services.sandbox.usecases.callbacks import CallsBack
 from services.sandbox.usecases.later import Later
 from services.sandbox.usecases.mail import MailHost
 from services.sandbox.usecases.push import PushHost
@@ -55,7 +58,9 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Ports:
     """Open every server on the stack, and say on which ports they listen."""
     script, records = Script(), MessageLog(settings.log_messages, settings.log_bytes)
     later = await stack.enter_async_context(Later(settings.reactions_at_once))
-    mail = _mail_host(settings, stack, (script, records, later))
+    browser = WebBrowser.open(settings.allowed_hosts(), settings.reactions_at_once)
+    stack.push_async_callback(browser.close)
+    mail = _mail_host(settings, stack, (script, records, later), browser)
     sms, push = SmsCentre(script, records, later), PushHost(script, records)
     web, webhooks = WebSms(script, records), WebhookHost(script, records)
     centre = await _open_smpp(settings, stack, sms)
@@ -70,18 +75,24 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Ports:
     )  # fmt: skip
     http = serving(application(parts), split_address(settings.http_listen))
     port = await stack.enter_async_context(http)
-    kept = (push, web, webhooks)
-    return Ports(smtp.port, centre.port, port, *(await _open_push(settings, stack, kept, tls)))
+    token = settings.twilio_auth_token.get_secret_value()
+    texts = [
+        *TwilioRoutes(web, token, CallsBack(later, browser.post_form, token)).routes(),
+        *AwsRoutes(web, settings.aws_key_id).routes(),
+        *WebhookRoutes(webhooks).routes(),
+    ]
+    services = await _open_push(settings, stack, push, texts, tls)
+    return Ports(smtp.port, centre.port, port, *services)
 
 
 async def _open_push(
     settings: Settings,
     stack: AsyncExitStack,
-    kept: tuple[PushHost, WebSms, WebhookHost],
+    push: PushHost,
+    texts: Sequence[Route],
     tls: ssl.SSLContext,
 ) -> tuple[int, int]:
     """Open Apple's service, and the others over HTTP; returns their ports."""
-    push, web, webhooks = kept
     tls.set_alpn_protocols(["h2"])
     if settings.apns_client_ca:
         tls.load_verify_locations(settings.apns_client_ca)
@@ -91,12 +102,6 @@ async def _open_push(
     stack.push_async_callback(apple.close)
     secret = settings.baidu_secret_key.get_secret_value()
     routes = PushRoutes(push, secret, settings.push_token_seconds)
-    token = settings.twilio_auth_token.get_secret_value()
-    texts = [
-        *TwilioRoutes(web, token).routes(),
-        *AwsRoutes(web, settings.aws_key_id).routes(),
-        *WebhookRoutes(webhooks).routes(),
-    ]
     others = serving(push_application(routes, texts), split_address(settings.push_listen))
     return apple.port, await stack.enter_async_context(others)
 
@@ -107,10 +112,11 @@ def _forget(sms: SmsCentre, centre: SmppServer) -> None:
 
 
 def _mail_host(
-    settings: Settings, stack: AsyncExitStack, state: tuple[Script, MessageLog, Later]
+    settings: Settings,
+    stack: AsyncExitStack,
+    state: tuple[Script, MessageLog, Later],
+    browser: WebBrowser,
 ) -> MailHost:
-    browser = WebBrowser.open(settings.allowed_hosts(), settings.reactions_at_once)
-    stack.push_async_callback(browser.close)
     postman = None
     if settings.bounce_smtp:
         postman = SmtpPostman(split_address(settings.bounce_smtp))

@@ -24,16 +24,28 @@ _REASONS: Final = {
     21617: Reason.CONTENT_TOO_LONG,
     21659: Reason.PROVIDER_REJECTED_SENDER,
 }
+REFERENCE: Final = "message_id"
+"""The parameter of the callback's URL that carries our id of the message."""
 _OPTED_OUT: Final = 21610
 _TOO_MANY: Final = frozenset({20429, 14107})
 
 
 @dataclass(frozen=True, slots=True)
 class TwilioAccount:
-    """Who we are to Twilio."""
+    """Who we are to Twilio, and the public URL where it tells what became of a message.
+
+    An empty URL hears nothing.
+    """
 
     account_sid: str
     auth_token: str = field(repr=False)
+    callback_url: str = ""
+
+    def callback(self, message_id: str) -> dict[str, str]:
+        """The fields that ask for the outcome of a message."""
+        if not self.callback_url:
+            return {}
+        return {"StatusCallback": f"{self.callback_url}?{REFERENCE}={message_id}"}
 
 
 class TwilioAdapter(HttpAdapter):
@@ -41,6 +53,7 @@ class TwilioAdapter(HttpAdapter):
 
     def __init__(self, service: PushService, account: TwilioAccount) -> None:
         super().__init__(service)
+        self._account = account
         self._path = f"/2010-04-01/Accounts/{account.account_sid}/Messages.json"
         self._auth = httpx.BasicAuth(account.account_sid, account.auth_token)
         self._key = twilio_key(account.account_sid)
@@ -52,6 +65,7 @@ class TwilioAdapter(HttpAdapter):
         if not isinstance(message, OutboundSms):
             raise TypeError("Twilio takes texts alone")
         form = {"To": message.to, "From": message.source, "Body": message.text}
+        form |= self._account.callback(message.message_id)
         answer = await self.client.post(self._path, data=form, auth=self._auth)
         if answer.status_code == httpx.codes.CREATED:
             sid = str(json_of(answer).get("sid", ""))
@@ -65,6 +79,7 @@ class TwilioCalls(HttpAdapter):
 
     def __init__(self, service: PushService, account: TwilioAccount) -> None:
         super().__init__(service)
+        self._account = account
         self._path = f"/2010-04-01/Accounts/{account.account_sid}/Calls.json"
         self._auth = httpx.BasicAuth(account.account_sid, account.auth_token)
 
@@ -72,6 +87,8 @@ class TwilioCalls(HttpAdapter):
         if not isinstance(message, OutboundVoice):
             raise TypeError("calls are placed for spoken texts alone")
         form = {"To": message.to, "From": message.source, "Twiml": twiml(message)}
+        # Without events of its own choice Twilio tells the end alone, which is all that counts.
+        form |= self._account.callback(message.message_id)
         answer = await self.client.post(self._path, data=form, auth=self._auth)
         if answer.status_code == httpx.codes.CREATED:
             return Answer(Status.SUCCESSFUL, (str(json_of(answer).get("sid", "")),))

@@ -1,5 +1,6 @@
-"""What Twilio calls back with: statuses of texts (Twilio, "Track outbound message status"), signed
-with the account's token (Twilio, "Webhooks security").
+"""What Twilio calls back with: statuses of texts and calls, signed with the account's token.
+
+Twilio, "Track outbound message status", "Call resource: StatusCallback", "Webhooks security".
 """
 
 import base64
@@ -9,14 +10,13 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from libs.errors import SignatureInvalid
+from services.messaging.adapters.twilio import REFERENCE
 from services.messaging.domain.accounts import twilio_key
 from services.messaging.domain.callbacks import Callback, Channel, Report
 from services.messaging.domain.channels import SmsChannel, Twilio
 from services.messaging.domain.ledger import Reason, Receipt, State
 from services.messaging.domain.voice_channel import VoiceChannel
 
-REFERENCE: Final = "message_id"
-"""The parameter in the URL that carries our id of the message."""
 _MOST_FIELDS: Final = 200
 _TEXTS: Final[Mapping[str, State]] = {
     "queued": State.SENT,
@@ -25,6 +25,14 @@ _TEXTS: Final[Mapping[str, State]] = {
     "delivered": State.DELIVERED,
     "undelivered": State.FAILED,
     "failed": State.FAILED,
+}
+_CALLS: Final[Mapping[str, tuple[State, Reason]]] = {
+    **dict.fromkeys(("queued", "initiated", "ringing", "in-progress"), (State.SENT, Reason.NONE)),
+    "completed": (State.DELIVERED, Reason.NONE),
+    "busy": (State.FAILED, Reason.UNREACHABLE),
+    "no-answer": (State.FAILED, Reason.UNREACHABLE),
+    "failed": (State.FAILED, Reason.PERMANENT_FAILURE),
+    "canceled": (State.FAILED, Reason.PERMANENT_FAILURE),
 }
 _REASONS: Final[Mapping[str, Reason]] = {
     "21610": Reason.OPT_OUT,
@@ -55,7 +63,8 @@ async def twilio_reports(channel: Channel, callback: Callback) -> list[Report]:
     signed = callback.headers.get("x-twilio-signature", "")
     if account is None or not _is_signed(account.auth_token, callback.url, given, signed):
         raise SignatureInvalid
-    return _reports(account, _reference(callback.url), form)
+    read = _of_call if isinstance(channel, VoiceChannel) else _reports
+    return read(account, _reference(callback.url), form)
 
 
 def signature(auth_token: str, url: str, form: Iterable[tuple[str, str]]) -> str:
@@ -96,3 +105,13 @@ def _reports(account: Twilio, message_id: str, form: Mapping[str, str]) -> list[
         detail = f"{form['MessageStatus']} {code}".strip()
     key, sid = twilio_key(account.account_sid), form.get("MessageSid", "")
     return [Receipt(state, reason, detail, message_id, sid, key)]
+
+
+def _of_call(account: Twilio, message_id: str, form: Mapping[str, str]) -> list[Report]:
+    status = form.get("CallStatus", "")
+    if status not in _CALLS:
+        return []
+    state, reason = _CALLS[status]
+    detail = status if state is State.FAILED else ""
+    key = twilio_key(account.account_sid)
+    return [Receipt(state, reason, detail, message_id, form.get("CallSid", ""), key)]

@@ -138,6 +138,7 @@ _PUSH_EVENTS: Final[Mapping[State, str]] = {
 """Spec 3.2: direct push sends have no events in the original; these are equivalents."""
 _VOICE_EVENTS: Final[Mapping[State, str]] = {
     State.SENT: "_voice.initiated",
+    State.DELIVERED: "_voice.completed",
     State.FAILED: "_voice.failed",
     State.SKIPPED: "_voice.failed",
 }

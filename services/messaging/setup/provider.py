@@ -103,7 +103,7 @@ class ProviderFactory:
         if channel is None or not channel.enabled:
             return None
         limits = sms_limits(app_id, channel, self._own_account)
-        return Provider(version, channel, self._sms_adapter(channel), limits)
+        return Provider(version, channel, self._sms_adapter(app_id, channel), limits)
 
     async def _push(self, channel_type: str, app_id: str, version: int) -> Provider | None:
         try:
@@ -130,15 +130,16 @@ class ProviderFactory:
             return None
         calls = channel.calls_per_minute or CALLS_PER_MINUTE
         limits = (Limit(f"voice/{app_id}", calls, window_seconds=60),)
-        return Provider(version, channel, self._voice_adapter(channel), limits)
+        return Provider(version, channel, self._voice_adapter(app_id, channel), limits)
 
-    def _voice_adapter(self, channel: VoiceChannel) -> KeptAdapter:
+    def _voice_adapter(self, app_id: str, channel: VoiceChannel) -> KeptAdapter:
         if self._settings.null_provider:
             return NullAdapter()
         if channel.aws is not None:
             url, price = self._settings.aws_sms_url, channel.max_price_per_minute
             return self._aws(AwsVoiceAdapter, channel.aws, url, price)
-        account = TwilioAccount(channel.account_sid, channel.auth_token)
+        url = self._callback_url(app_id, "voice")
+        account = TwilioAccount(channel.account_sid, channel.auth_token, url)
         return TwilioCalls(self._twilio_service(), account)
 
     def _push_adapter(self, channel_type: str, channel: PushChannel) -> KeptAdapter:
@@ -187,18 +188,18 @@ class ProviderFactory:
         )
         return SmtpAdapter(server)
 
-    def _sms_adapter(self, channel: SmsChannel) -> KeptAdapter:
+    def _sms_adapter(self, app_id: str, channel: SmsChannel) -> KeptAdapter:
         if self._settings.null_provider:
             return NullAdapter()
         first = channel.twilio or channel.aws or channel.smpp
         if isinstance(first, Smpp) and not channel.fallbacks:
             return self._shared_link(first)
-        return _first_of([self._sms_way(one) for one in (first, *channel.fallbacks)])
+        return _first_of([self._sms_way(app_id, one) for one in (first, *channel.fallbacks)])
 
-    def _sms_way(self, one: Smpp | Twilio | Aws) -> KeptAdapter:
+    def _sms_way(self, app_id: str, one: Smpp | Twilio | Aws) -> KeptAdapter:
         if isinstance(one, Aws):
             return self._aws(AwsSmsAdapter, one, self._settings.aws_sms_url)
-        return self._twilio(one) if isinstance(one, Twilio) else self._link(one)
+        return self._twilio(app_id, one) if isinstance(one, Twilio) else self._link(one)
 
     def _shared_link(self, smpp: Smpp) -> SmppAdapter:
         # One link for all who send over an account with the same settings: centres allow few.
@@ -216,9 +217,14 @@ class ProviderFactory:
             self._settings.provider_timeout_seconds,
         )
 
-    def _twilio(self, twilio: Twilio) -> TwilioAdapter:
-        account = TwilioAccount(twilio.account_sid, twilio.auth_token)
+    def _twilio(self, app_id: str, twilio: Twilio) -> TwilioAdapter:
+        url = self._callback_url(app_id, "sms")
+        account = TwilioAccount(twilio.account_sid, twilio.auth_token, url)
         return TwilioAdapter(self._twilio_service(), account)
+
+    def _callback_url(self, app_id: str, channel: str) -> str:
+        links = self._settings.links_url.rstrip("/")
+        return f"{links}/callbacks/twilio/{app_id}/{channel}" if links else ""
 
     def _twilio_service(self) -> PushService:
         settings = self._settings

@@ -100,7 +100,10 @@ OUTCOMES: Final[dict[str, dict[str, Rules]]] = {
         "down": {},
     },
     VOICE: {
-        "deliver": {},
+        "deliver": {"after_ms": AFTER},
+        "busy": {"after_ms": AFTER},
+        "no-answer": {"after_ms": AFTER},
+        "failed": {"after_ms": AFTER},
         "reject": {},
         "throttle": {"per_second": RATE},
         "slow": {"delay_ms": Rule(1000)},

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.sandbox.domain.behaviours import SMS, VOICE
+from services.sandbox.usecases.callbacks import Called, CallsBack
 from services.sandbox.usecases.web_sms import WebSms
 
 _REFUSALS: Final = {
@@ -22,8 +23,9 @@ _REFUSALS: Final = {
 class TwilioRoutes:
     """Texts of any account whose token is the sandbox's."""
 
-    def __init__(self, texts: WebSms, auth_token: str) -> None:
+    def __init__(self, texts: WebSms, auth_token: str, calls_back: CallsBack) -> None:
         self._texts = texts
+        self._calls_back = calls_back
         self._auth_token = auth_token
 
     async def messages(self, request: Request) -> Response:
@@ -45,6 +47,9 @@ class TwilioRoutes:
         answer = await self._texts.take(channel, form["From"], form["To"], said.encode())
         if answer.refused:
             return _error(*_REFUSALS[answer.refused])
+        if form.get("StatusCallback") and answer.outcome is not None:
+            message = Called(channel, sid, answer.sid, form["From"], form["To"])
+            self._calls_back.plan(form["StatusCallback"], message, answer.outcome)
         return JSONResponse({"sid": answer.sid, "status": "queued"}, 201)
 
     def routes(self) -> list[Route]:

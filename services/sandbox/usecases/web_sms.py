@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from libs.smpp.gsm import count_parts
-from services.sandbox.domain.behaviours import EMAIL, SMS, VOICE
+from services.sandbox.domain.behaviours import EMAIL, SMS, VOICE, Outcome
 from services.sandbox.domain.log import Arrivals, MessageLog, Record
 from services.sandbox.usecases.script import Script
 
@@ -18,10 +18,14 @@ _KINDS: Final = {SMS: "SM", VOICE: "CA", EMAIL: "ses-"}
 
 @dataclass(frozen=True, slots=True)
 class WebAnswer:
-    """What becomes of a text: its id, or the kind of the behaviour that refused it."""
+    """What becomes of a text: its id, or the kind of the behaviour that refused it.
+
+    `outcome` is what the script says of one that was taken.
+    """
 
     sid: str = ""
     refused: str = ""
+    outcome: Outcome | None = None
 
 
 class WebSms:
@@ -54,4 +58,4 @@ class WebSms:
         )  # fmt: skip
         if outcome.kind == "slow":
             await asyncio.sleep(outcome.delay_ms / 1000)
-        return WebAnswer(sid)
+        return WebAnswer(sid, outcome=outcome)

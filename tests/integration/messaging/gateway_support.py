@@ -51,6 +51,7 @@ class Gateway:
     database: Database
     amqp_url: str
     grpc_channel: aio.Channel
+    address: str
 
     @property
     def otp(self) -> Any:
@@ -147,6 +148,7 @@ async def running_gateway(
                 client.get_database(f"{prefix}messaging"),
                 amqp_url,
                 channel,
+                process.address,
             )
             await gateway.published()  # what an earlier module left in the shared broker
             yield gateway
