@@ -51,7 +51,7 @@ class Gateway:
     database: Database
     amqp_url: str
     grpc_channel: aio.Channel
-    address: str
+    address: str = ""
 
     @property
     def otp(self) -> Any:
