@@ -22,7 +22,7 @@ from services.campaigns.clients.segments import SegmentsClient
 from services.campaigns.config import Settings
 from services.campaigns.consumer import DeletionConsumer
 from services.campaigns.scheduler import Feeder, InAppScheduler, Scheduler
-from services.campaigns.servicer.campaigns import CampaignsServicer
+from services.campaigns.servicer.campaigns import CampaignsServicer, UseCases
 from services.campaigns.servicer.in_app import InAppServicer
 from services.campaigns.store import INDEXES
 from services.campaigns.store.activities import ActivityStore
@@ -31,6 +31,7 @@ from services.campaigns.usecases.author import Author, Quotas
 from services.campaigns.usecases.in_app import InAppMessages, InAppStates
 from services.campaigns.usecases.peers import Peers
 from services.campaigns.usecases.runs import Runs
+from services.campaigns.usecases.trials import Trials
 
 
 async def setup(settings: Settings, stack: AsyncExitStack, clock: Clock | None = None) -> Parts:
@@ -45,7 +46,11 @@ async def setup(settings: Settings, stack: AsyncExitStack, clock: Clock | None =
     quotas = Quotas(settings.most_active_campaigns, settings.most_in_app_campaigns)
     author = Author(campaigns, peers, settings.account_sms_rate, quotas, settings.webhook_hosts())
     servicer = CampaignsServicer(
-        campaigns, activities, author, runs, Pager(settings.page_key()), clock
+        campaigns,
+        activities,
+        UseCases(author, runs, Trials(campaigns, peers)),
+        Pager(settings.page_key()),
+        clock,
     )
     feeder = Feeder(settings, clock, activities, peers.audience, peers.dispatch)
     scheduler = Scheduler(settings, clock, campaigns, activities, runs, feeder)

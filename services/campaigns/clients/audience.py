@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,6 +83,31 @@ class AudienceClient:
                 for one in _admitted(answer, count)
             ],
         )
+
+    async def endpoint(self, app_id: str, endpoint_id: str) -> pb.AudienceMember:
+        """An endpoint as a member of an audience. Raises ResourceNotFound for an unknown one."""
+        part, _ = question(()).parts[0]
+        found = (await self._explained(app_id, endpoint_id, part)).endpoint
+        return pb.AudienceMember(
+            endpoint_id=endpoint_id,
+            channel_type=found.channel_type,
+            address=found.address,
+            user_id=found.user.user_id,
+            opted_out=found.opt_out == endpoint_pb2.OPT_OUT_ALL,
+            inactive=found.endpoint_status == endpoint_pb2.ENDPOINT_STATUS_INACTIVE,
+            endpoint=found.SerializeToString(),
+        )
+
+    async def few(self, app_id: str, audience: bytes, most: int) -> list[pb.AudienceMember]:
+        """Members of an audience, up to `most` and some more."""
+        members: list[pb.AudienceMember] = []
+        stream = self.stream(app_id, audience, Shard("", 0, 1))
+        async with aclosing(stream):
+            async for batch in stream:
+                members += batch.wire.members
+                if len(members) > most:
+                    break
+        return members
 
     async def _explained(
         self, app_id: str, endpoint_id: str, part: endpoint_filter_pb2.EndpointFilter

@@ -50,6 +50,18 @@ class Registration:
         return frozenset(_CHANNEL_NAMES[one.channel_type] for one in self.contents)
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A test send: what is said, and to whom by channel."""
+
+    dispatch_id: str
+    treatment_id: str
+    message_type: str
+    expire_time: datetime
+    contents: Sequence[pb.DispatchContent]
+    members: Mapping[str, Sequence[audience_pb.AudienceMember]]
+
+
 class DispatchClient:
     """Calls DispatchService. Every call may be repeated."""
 
@@ -73,6 +85,35 @@ class DispatchClient:
                 messages_per_second=registration.messages_per_second,
                 expire_time=to_timestamp(activity.expire_time),
                 contents=registration.contents,
+            )
+        )
+        return [_CHANNEL_NAMES[channel] for channel in answer.disabled_channels]
+
+    async def test(self, app_id: str, trial: Trial) -> list[str]:
+        """Send a test; returns the names of its channels that are switched off."""
+        answer = await self._stub.CreateDispatch(
+            pb.CreateDispatchRequest(
+                application_id=app_id,
+                dispatch_id=trial.dispatch_id,
+                # No campaign: its figures are of what its audience got.
+                origin=message_pb2.Origin(application_id=app_id, request_id=trial.dispatch_id),
+                message_type=channel_pb2.MessageType.Value(f"MESSAGE_TYPE_{trial.message_type}"),
+                expire_time=to_timestamp(trial.expire_time),
+                contents=trial.contents,
+            )
+        )
+        await self._stub.SubmitRecipients(
+            pb.SubmitRecipientsRequest(
+                application_id=app_id,
+                dispatch_id=trial.dispatch_id,
+                groups=[
+                    pb.RecipientGroup(
+                        treatment_id=trial.treatment_id,
+                        channel_type=channel_pb2.ChannelType.Value(f"CHANNEL_TYPE_{channel}"),
+                        recipients=[_recipient(member) for member in members],
+                    )
+                    for channel, members in trial.members.items()
+                ],
             )
         )
         return [_CHANNEL_NAMES[channel] for channel in answer.disabled_channels]

@@ -1,12 +1,13 @@
 """CampaignsService: decode, call, encode."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from touchpoint.campaigns.v1 import campaign_pb2
 from touchpoint.campaigns.v1 import campaigns_service_pb2 as pb
 from touchpoint.campaigns.v1 import campaigns_service_pb2_grpc as rpc
+from touchpoint.common.v1 import channel_pb2
 
 from libs.clock import Clock
 from libs.ids import new_id
@@ -20,13 +21,24 @@ from services.campaigns.servicer.mapping import (
     activity_to_proto,
     campaign_to_proto,
     definition_from_proto,
+    order_from_proto,
 )
 from services.campaigns.store.activities import ActivityStore
 from services.campaigns.store.campaigns import CampaignStore
 from services.campaigns.usecases.author import Author, Draft
 from services.campaigns.usecases.runs import Runs
+from services.campaigns.usecases.trials import Trials
 
 Call = Any  # grpc.aio's context; nothing here needs it
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What can be done with campaigns."""
+
+    author: Author
+    runs: Runs
+    trials: Trials
 
 
 class CampaignsServicer(rpc.CampaignsServiceServicer):
@@ -36,15 +48,15 @@ class CampaignsServicer(rpc.CampaignsServiceServicer):
         self,
         campaigns: CampaignStore,
         activities: ActivityStore,
-        author: Author,
-        runs: Runs,
+        what: UseCases,
         pager: Pager,
         clock: Clock,
     ) -> None:
         self._campaigns = campaigns
         self._activities = activities
-        self._author = author
-        self._runs = runs
+        self._author = what.author
+        self._runs = what.runs
+        self._trials = what.trials
         self._pager = pager
         self._clock = clock
 
@@ -174,6 +186,23 @@ class CampaignsServicer(rpc.CampaignsServiceServicer):
         if stopped is not campaign:
             stopped = await self._campaigns.save(stopped)
         return pb.StopCampaignResponse(campaign=campaign_to_proto(stopped))
+
+    async def SendTestMessages(
+        self, request: pb.SendTestMessagesRequest, _: Call
+    ) -> pb.SendTestMessagesResponse:
+        tested = await self._trials.send(order_from_proto(request), self._clock.now())
+        return pb.SendTestMessagesResponse(
+            dispatch_id=tested.dispatch_id,
+            message_count=tested.message_count,
+            skipped=[
+                pb.SkippedTest(endpoint_id=endpoint_id, address=address, reason=reason)
+                for endpoint_id, address, reason in tested.skipped
+            ],
+            disabled_channels=[
+                channel_pb2.ChannelType.Value(f"CHANNEL_TYPE_{one}")
+                for one in tested.disabled_channels
+            ],
+        )
 
     async def ListCampaignActivities(
         self, request: pb.ListCampaignActivitiesRequest, _: Call

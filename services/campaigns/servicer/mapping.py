@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from touchpoint.campaigns.v1 import campaign_pb2 as pb
+from touchpoint.campaigns.v1 import campaigns_service_pb2
 from touchpoint.common.v1 import channel_pb2
 
 from libs.errors import NotBuilt
@@ -24,7 +25,12 @@ from services.campaigns.servicer.contents import (
     says_from_proto,
     templates_to_proto,
 )
+from services.campaigns.usecases.trials import TrialOrder
 
+_CHANNEL_NAMES = {
+    value.number: value.name.removeprefix("CHANNEL_TYPE_")
+    for value in channel_pb2.ChannelType.DESCRIPTOR.values
+}
 _FREQUENCIES = {
     pb.Schedule.FREQUENCY_UNSPECIFIED: ONCE,
     pb.Schedule.FREQUENCY_ONCE: ONCE,
@@ -181,4 +187,24 @@ def activity_to_proto(
         successful_endpoint_count=handed_over,
         execution_metrics=totals.metrics,
         progress=progress,
+    )
+
+
+def order_from_proto(request: campaigns_service_pb2.SendTestMessagesRequest) -> TrialOrder:
+    """A test send as it is asked for."""
+    return TrialOrder(
+        request.application_id,
+        request.campaign_id,
+        request.treatment_id or "0",
+        tuple(
+            (
+                _CHANNEL_NAMES.get(one.channel_type, ""),
+                one.address.strip(),
+            )
+            for one in request.addresses
+        ),
+        tuple(request.endpoint_ids),
+        request.segment_id,
+        request.request_id,
+        request.validate_only,
     )

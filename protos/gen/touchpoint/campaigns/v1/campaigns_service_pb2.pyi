@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from touchpoint.campaigns.v1 import campaign_pb2 as _campaign_pb2
+from touchpoint.common.v1 import channel_pb2 as _channel_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +20,154 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+@_typing.final
+class SendTestMessagesRequest(_message.Message):
+    """Request of SendTestMessages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    CAMPAIGN_ID_FIELD_NUMBER: _builtins.int
+    TREATMENT_ID_FIELD_NUMBER: _builtins.int
+    ADDRESSES_FIELD_NUMBER: _builtins.int
+    ENDPOINT_IDS_FIELD_NUMBER: _builtins.int
+    SEGMENT_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    campaign_id: _builtins.str
+    """The campaign; its latest version is sent, whatever its state."""
+    treatment_id: _builtins.str
+    """The treatment; empty means "0", the campaign's own message."""
+    segment_id: _builtins.str
+    """A segment of up to 100 endpoints, in the place of addresses and endpoints."""
+    request_id: _builtins.str
+    """Chosen by the caller: a repeated call sends nothing again. Empty makes every call a new one."""
+    validate_only: _builtins.bool
+    """True tells who would get it, and sends nothing."""
+    @_builtins.property
+    def addresses(self) -> _containers.RepeatedCompositeFieldContainer[Global___TestAddress]:
+        """Addresses; variables have their defaults there. Up to 10 with `endpoint_ids`."""
+
+    @_builtins.property
+    def endpoint_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Endpoints. Up to 10 with `addresses`."""
+
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        campaign_id: _builtins.str = ...,
+        treatment_id: _builtins.str = ...,
+        addresses: _abc.Iterable[Global___TestAddress] | None = ...,
+        endpoint_ids: _abc.Iterable[_builtins.str] | None = ...,
+        segment_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["addresses", b"addresses", "application_id", b"application_id", "campaign_id", b"campaign_id", "endpoint_ids", b"endpoint_ids", "request_id", b"request_id", "segment_id", b"segment_id", "treatment_id", b"treatment_id", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendTestMessagesRequest: _TypeAlias = SendTestMessagesRequest  # noqa: Y015
+
+@_typing.final
+class TestAddress(_message.Message):
+    """An address to send a test to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_TYPE_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    channel_type: _channel_pb2.ChannelType.ValueType
+    """Its channel."""
+    address: _builtins.str
+    """The address."""
+    def __init__(
+        self,
+        *,
+        channel_type: _channel_pb2.ChannelType.ValueType = ...,
+        address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "channel_type", b"channel_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TestAddress: _TypeAlias = TestAddress  # noqa: Y015
+
+@_typing.final
+class SendTestMessagesResponse(_message.Message):
+    """Response of SendTestMessages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISPATCH_ID_FIELD_NUMBER: _builtins.int
+    MESSAGE_COUNT_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
+    DISABLED_CHANNELS_FIELD_NUMBER: _builtins.int
+    dispatch_id: _builtins.str
+    """Id of the send: `DecisionsService` tells by it what became of each message. Empty when nothing was sent."""
+    message_count: _builtins.int
+    """Messages to be sent."""
+    @_builtins.property
+    def skipped(self) -> _containers.RepeatedCompositeFieldContainer[Global___SkippedTest]:
+        """Who gets nothing, and why."""
+
+    @_builtins.property
+    def disabled_channels(self) -> _containers.RepeatedScalarFieldContainer[_channel_pb2.ChannelType.ValueType]:
+        """Channels of the treatment that are switched off: nothing is sent on them."""
+
+    def __init__(
+        self,
+        *,
+        dispatch_id: _builtins.str = ...,
+        message_count: _builtins.int = ...,
+        skipped: _abc.Iterable[Global___SkippedTest] | None = ...,
+        disabled_channels: _abc.Iterable[_channel_pb2.ChannelType.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disabled_channels", b"disabled_channels", "dispatch_id", b"dispatch_id", "message_count", b"message_count", "skipped", b"skipped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendTestMessagesResponse: _TypeAlias = SendTestMessagesResponse  # noqa: Y015
+
+@_typing.final
+class SkippedTest(_message.Message):
+    """Somebody who gets no test."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINT_ID_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    endpoint_id: _builtins.str
+    """The endpoint; empty for a bare address."""
+    address: _builtins.str
+    """The address; may be empty."""
+    reason: _builtins.str
+    """Why: a `MessageReason` of messaging without its prefix, such as `OPT_OUT`."""
+    def __init__(
+        self,
+        *,
+        endpoint_id: _builtins.str = ...,
+        address: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "endpoint_id", b"endpoint_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SkippedTest: _TypeAlias = SkippedTest  # noqa: Y015
 
 @_typing.final
 class CreateCampaignRequest(_message.Message):

@@ -80,6 +80,11 @@ class CampaignsServiceStub:
                 request_serializer=touchpoint_dot_campaigns_dot_v1_dot_campaigns__service__pb2.StopCampaignRequest.SerializeToString,
                 response_deserializer=touchpoint_dot_campaigns_dot_v1_dot_campaigns__service__pb2.StopCampaignResponse.FromString,
                 _registered_method=True)
+        self.SendTestMessages = channel.unary_unary(
+                '/touchpoint.campaigns.v1.CampaignsService/SendTestMessages',
+                request_serializer=touchpoint_dot_campaigns_dot_v1_dot_campaigns__service__pb2.SendTestMessagesRequest.SerializeToString,
+                response_deserializer=touchpoint_dot_campaigns_dot_v1_dot_campaigns__service__pb2.SendTestMessagesResponse.FromString,
+                _registered_method=True)
         self.ListCampaignActivities = channel.unary_unary(
                 '/touchpoint.campaigns.v1.CampaignsService/ListCampaignActivities',
                 request_serializer=touchpoint_dot_campaigns_dot_v1_dot_campaigns__service__pb2.ListCampaignActivitiesRequest.SerializeToString,
@@ -159,6 +164,15 @@ class CampaignsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendTestMessages(self, request, context):
+        """Sends a campaign's message to a few people before it is sent to all (spec 6.11): to up to 10 addresses and endpoints,
+        or to a segment of up to 100 endpoints. Counts against every limit, and costs what any message costs; opt-outs and
+        suppressions hold, quiet time and holdout do not. Shows in no figure of the campaign.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListCampaignActivities(self, request, context):
         """Lists the runs of a campaign, newest first.
         """
@@ -220,6 +234,11 @@ def add_CampaignsServiceServicer_to_server(servicer, server):
                     servicer.StopCampaign,
                     request_deserializer=touchpoint_dot_campaigns_dot_v1_dot_campaigns__service__pb2.StopCampaignRequest.FromString,
                     response_serializer=touchpoint_dot_campaigns_dot_v1_dot_campaigns__service__pb2.StopCampaignResponse.SerializeToString,
+            ),
+            'SendTestMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendTestMessages,
+                    request_deserializer=touchpoint_dot_campaigns_dot_v1_dot_campaigns__service__pb2.SendTestMessagesRequest.FromString,
+                    response_serializer=touchpoint_dot_campaigns_dot_v1_dot_campaigns__service__pb2.SendTestMessagesResponse.SerializeToString,
             ),
             'ListCampaignActivities': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCampaignActivities,
@@ -476,6 +495,33 @@ class CampaignsService:
             '/touchpoint.campaigns.v1.CampaignsService/StopCampaign',
             touchpoint_dot_campaigns_dot_v1_dot_campaigns__service__pb2.StopCampaignRequest.SerializeToString,
             touchpoint_dot_campaigns_dot_v1_dot_campaigns__service__pb2.StopCampaignResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendTestMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/touchpoint.campaigns.v1.CampaignsService/SendTestMessages',
+            touchpoint_dot_campaigns_dot_v1_dot_campaigns__service__pb2.SendTestMessagesRequest.SerializeToString,
+            touchpoint_dot_campaigns_dot_v1_dot_campaigns__service__pb2.SendTestMessagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

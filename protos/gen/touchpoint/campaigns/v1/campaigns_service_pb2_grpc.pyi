@@ -34,6 +34,11 @@ class CampaignsServiceStub:
     """Lets a held campaign go on where it stopped. Nobody gets a message twice."""
     StopCampaign: _aio.UnaryUnaryMultiCallable[_campaigns_service_pb2.StopCampaignRequest, _campaigns_service_pb2.StopCampaignResponse]
     """Stops a campaign for good. Messages that are not with a provider yet are cancelled."""
+    SendTestMessages: _aio.UnaryUnaryMultiCallable[_campaigns_service_pb2.SendTestMessagesRequest, _campaigns_service_pb2.SendTestMessagesResponse]
+    """Sends a campaign's message to a few people before it is sent to all (spec 6.11): to up to 10 addresses and endpoints,
+    or to a segment of up to 100 endpoints. Counts against every limit, and costs what any message costs; opt-outs and
+    suppressions hold, quiet time and holdout do not. Shows in no figure of the campaign.
+    """
     ListCampaignActivities: _aio.UnaryUnaryMultiCallable[_campaigns_service_pb2.ListCampaignActivitiesRequest, _campaigns_service_pb2.ListCampaignActivitiesResponse]
     """Lists the runs of a campaign, newest first."""
     GetCampaignActivity: _aio.UnaryUnaryMultiCallable[_campaigns_service_pb2.GetCampaignActivityRequest, _campaigns_service_pb2.GetCampaignActivityResponse]
@@ -113,6 +118,17 @@ class CampaignsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_campaigns_service_pb2.StopCampaignRequest, _abc.Awaitable[_campaigns_service_pb2.StopCampaignResponse]],
     ) -> _abc.Awaitable[_campaigns_service_pb2.StopCampaignResponse]:
         """Stops a campaign for good. Messages that are not with a provider yet are cancelled."""
+
+    @_abc_1.abstractmethod
+    def SendTestMessages(
+        self,
+        request: _campaigns_service_pb2.SendTestMessagesRequest,
+        context: _aio.ServicerContext[_campaigns_service_pb2.SendTestMessagesRequest, _abc.Awaitable[_campaigns_service_pb2.SendTestMessagesResponse]],
+    ) -> _abc.Awaitable[_campaigns_service_pb2.SendTestMessagesResponse]:
+        """Sends a campaign's message to a few people before it is sent to all (spec 6.11): to up to 10 addresses and endpoints,
+        or to a segment of up to 100 endpoints. Counts against every limit, and costs what any message costs; opt-outs and
+        suppressions hold, quiet time and holdout do not. Shows in no figure of the campaign.
+        """
 
     @_abc_1.abstractmethod
     def ListCampaignActivities(
