@@ -1,7 +1,8 @@
 """Texts and calls over Twilio's REST API (Twilio, "Message resource", "Call resource")."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
+from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 import httpx
@@ -24,28 +25,26 @@ _REASONS: Final = {
     21617: Reason.CONTENT_TOO_LONG,
     21659: Reason.PROVIDER_REJECTED_SENDER,
 }
-REFERENCE: Final = "message_id"
-"""The parameter of the callback's URL that carries our id of the message."""
 _OPTED_OUT: Final = 21610
 _TOO_MANY: Final = frozenset({20429, 14107})
+REFERENCE: Final = "message_id"
+"""The parameter in the URL of callbacks that carries our id of the message."""
+_CALL_EVENTS: Final = ("initiated", "ringing", "answered", "completed")
 
 
 @dataclass(frozen=True, slots=True)
 class TwilioAccount:
-    """Who we are to Twilio, and the public URL where it tells what became of a message.
-
-    An empty URL hears nothing.
-    """
+    """Who we are to Twilio, and where it calls back; empty means that it does not."""
 
     account_sid: str
     auth_token: str = field(repr=False)
     callback_url: str = ""
 
-    def callback(self, message_id: str) -> dict[str, str]:
-        """The fields that ask for the outcome of a message."""
+    def callback(self, message_id: str) -> dict[str, Any]:
+        """The parameters that have Twilio call back about a message; the URL carries our id."""
         if not self.callback_url:
             return {}
-        return {"StatusCallback": f"{self.callback_url}?{REFERENCE}={message_id}"}
+        return {"StatusCallback": f"{self.callback_url}?{REFERENCE}={quote(message_id, safe='')}"}
 
 
 class TwilioAdapter(HttpAdapter):
@@ -53,9 +52,9 @@ class TwilioAdapter(HttpAdapter):
 
     def __init__(self, service: PushService, account: TwilioAccount) -> None:
         super().__init__(service)
-        self._account = account
         self._path = f"/2010-04-01/Accounts/{account.account_sid}/Messages.json"
         self._auth = httpx.BasicAuth(account.account_sid, account.auth_token)
+        self._account = account
         self._key = twilio_key(account.account_sid)
 
     def parts_of(self, message: Outbound) -> int:
@@ -79,16 +78,16 @@ class TwilioCalls(HttpAdapter):
 
     def __init__(self, service: PushService, account: TwilioAccount) -> None:
         super().__init__(service)
-        self._account = account
         self._path = f"/2010-04-01/Accounts/{account.account_sid}/Calls.json"
         self._auth = httpx.BasicAuth(account.account_sid, account.auth_token)
+        self._account = account
 
     async def post(self, message: Outbound) -> Answer:
         if not isinstance(message, OutboundVoice):
             raise TypeError("calls are placed for spoken texts alone")
         form = {"To": message.to, "From": message.source, "Twiml": twiml(message)}
-        # Without events of its own choice Twilio tells the end alone, which is all that counts.
-        form |= self._account.callback(message.message_id)
+        if told := self._account.callback(message.message_id):
+            form |= told | {"StatusCallbackEvent": list(_CALL_EVENTS)}
         answer = await self.client.post(self._path, data=form, auth=self._auth)
         if answer.status_code == httpx.codes.CREATED:
             return Answer(Status.SUCCESSFUL, (str(json_of(answer).get("sid", "")),))

@@ -1,6 +1,7 @@
-"""What Twilio calls back with: statuses of texts and calls, signed with the account's token.
+"""What Twilio calls back with, signed with the account's token (Twilio, "Webhooks security").
 
-Twilio, "Track outbound message status", "Call resource: StatusCallback", "Webhooks security".
+Statuses of texts (Twilio, "Track outbound message status"), progress of calls (Twilio, "Call
+resource", `StatusCallbackEvent`), and texts of people (Twilio, "Request to your webhook URL").
 """
 
 import base64
@@ -15,6 +16,8 @@ from services.messaging.domain.accounts import twilio_key
 from services.messaging.domain.callbacks import Callback, Channel, Report
 from services.messaging.domain.channels import SmsChannel, Twilio
 from services.messaging.domain.ledger import Reason, Receipt, State
+from services.messaging.domain.outbound import InboundSms
+from services.messaging.domain.recipients import SMS, address_fault
 from services.messaging.domain.voice_channel import VoiceChannel
 
 _MOST_FIELDS: Final = 200
@@ -26,13 +29,15 @@ _TEXTS: Final[Mapping[str, State]] = {
     "undelivered": State.FAILED,
     "failed": State.FAILED,
 }
-_CALLS: Final[Mapping[str, tuple[State, Reason]]] = {
-    **dict.fromkeys(("queued", "initiated", "ringing", "in-progress"), (State.SENT, Reason.NONE)),
-    "completed": (State.DELIVERED, Reason.NONE),
-    "busy": (State.FAILED, Reason.UNREACHABLE),
-    "no-answer": (State.FAILED, Reason.UNREACHABLE),
-    "failed": (State.FAILED, Reason.PERMANENT_FAILURE),
-    "canceled": (State.FAILED, Reason.PERMANENT_FAILURE),
+_CALLS: Final[Mapping[str, tuple[State, Reason, str]]] = {
+    "initiated": (State.SENT, Reason.NONE, "INITIATED"),
+    "ringing": (State.SENT, Reason.NONE, "RINGING"),
+    "in-progress": (State.SENT, Reason.NONE, "ANSWERED"),
+    "completed": (State.DELIVERED, Reason.NONE, ""),
+    "busy": (State.FAILED, Reason.BUSY, ""),
+    "no-answer": (State.FAILED, Reason.NO_ANSWER, ""),
+    "failed": (State.FAILED, Reason.PERMANENT_FAILURE, ""),
+    "canceled": (State.FAILED, Reason.PERMANENT_FAILURE, ""),
 }
 _REASONS: Final[Mapping[str, Reason]] = {
     "21610": Reason.OPT_OUT,
@@ -63,8 +68,11 @@ async def twilio_reports(channel: Channel, callback: Callback) -> list[Report]:
     signed = callback.headers.get("x-twilio-signature", "")
     if account is None or not _is_signed(account.auth_token, callback.url, given, signed):
         raise SignatureInvalid
-    read = _of_call if isinstance(channel, VoiceChannel) else _reports
-    return read(account, _reference(callback.url), form)
+    if isinstance(channel, VoiceChannel):
+        return _of_call(_reference(callback.url), form)
+    if form.get("SmsStatus") == "received":
+        return _inbound(account, form)
+    return _of_text(account, _reference(callback.url), form)
 
 
 def signature(auth_token: str, url: str, form: Iterable[tuple[str, str]]) -> str:
@@ -94,9 +102,28 @@ def _reference(url: str) -> str:
     return dict(parse_qsl(urlsplit(url).query)).get(REFERENCE, "")
 
 
-def _reports(account: Twilio, message_id: str, form: Mapping[str, str]) -> list[Report]:
+def _of_call(message_id: str, form: Mapping[str, str]) -> list[Report]:
+    name = form.get("CallStatus", "")
+    found = _CALLS.get(name)
+    if found is None or not message_id:
+        return []
+    state, reason, stage = found
+    detail = f"{name} {form.get('SipResponseCode', '')}".strip() if reason else ""
+    return [Receipt(state, reason, detail, message_id, form.get("CallSid", ""), stage=stage)]
+
+
+def _inbound(account: Twilio, form: Mapping[str, str]) -> list[Report]:
+    """A text of a person; what comes over other networks than the telephone is not heard."""
+    sender, sid = form.get("From", ""), form.get("MessageSid", "")
+    if not sid or address_fault(SMS, sender):
+        return []
+    key = twilio_key(account.account_sid)
+    return [InboundSms(sid, sender, form.get("To", ""), form.get("Body", ""), key)]
+
+
+def _of_text(account: Twilio, message_id: str, form: Mapping[str, str]) -> list[Report]:
     state = _TEXTS.get(form.get("MessageStatus", ""))
-    if state is None:
+    if state is None or not message_id:
         return []
     code = form.get("ErrorCode", "")
     reason, detail = Reason.NONE, ""
@@ -105,13 +132,3 @@ def _reports(account: Twilio, message_id: str, form: Mapping[str, str]) -> list[
         detail = f"{form['MessageStatus']} {code}".strip()
     key, sid = twilio_key(account.account_sid), form.get("MessageSid", "")
     return [Receipt(state, reason, detail, message_id, sid, key)]
-
-
-def _of_call(account: Twilio, message_id: str, form: Mapping[str, str]) -> list[Report]:
-    status = form.get("CallStatus", "")
-    if status not in _CALLS:
-        return []
-    state, reason = _CALLS[status]
-    detail = status if state is State.FAILED else ""
-    key = twilio_key(account.account_sid)
-    return [Receipt(state, reason, detail, message_id, form.get("CallSid", ""), key)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from libs.ids import derived_id
-from services.messaging.domain.channels import SmsChannel
+from services.messaging.domain.channels import Smpp, SmsChannel, Twilio
 from services.messaging.domain.limits import Limit
 
 INSTALLATION_BUCKET: Final = "sms/account"
@@ -53,6 +53,17 @@ def account_of(channel: SmsChannel, own: OwnAccount) -> str:
     return account_key(smpp.host, smpp.port, smpp.system_id) if smpp.host else own.key
 
 
+def _accounts_of(channel: SmsChannel, own: OwnAccount) -> set[str]:
+    """Of a channel with fallbacks: people answer to whichever account a text came from."""
+    keys = {account_of(channel, own)}
+    for one in channel.fallbacks:
+        if isinstance(one, Twilio):
+            keys.add(twilio_key(one.account_sid))
+        elif isinstance(one, Smpp):
+            keys.add(account_key(one.host, one.port, one.system_id))
+    return keys
+
+
 def sms_limits(app_id: str, channel: SmsChannel | None, own: OwnAccount) -> tuple[Limit, ...]:
     """The limits that texts of a channel pass, from the narrowest scope to the widest.
 
@@ -81,5 +92,5 @@ def addressed(
     senders: Sequence[Sender], number: str, account: str, own: OwnAccount
 ) -> list[Sender]:
     """Who may be meant by a text to a number on an account: the number's owners, else all there."""
-    there = [one for one in senders if account_of(one.channel, own) == account]
+    there = [one for one in senders if account in _accounts_of(one.channel, own)]
     return [one for one in there if one.channel.origination_number == number] or there

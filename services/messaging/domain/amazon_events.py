@@ -20,6 +20,7 @@ _DETAIL_LENGTH: Final = 200
 _Ending = tuple[State, Reason]
 _SENT: Final[_Ending] = (State.SENT, Reason.NONE)
 _DELIVERED: Final[_Ending] = (State.DELIVERED, Reason.NONE)
+_STAGES: Final = {f"VOICE_{one}": one for one in ("INITIATED", "RINGING", "ANSWERED")}
 # TEXT_UNKNOWN says that no carrier said anything in 72 hours, which is nothing to act on.
 _PHONE: Final[Mapping[str, _Ending]] = {
     "TEXT_PENDING": _SENT,
@@ -40,8 +41,8 @@ _PHONE: Final[Mapping[str, _Ending]] = {
     "VOICE_RINGING": _SENT,
     "VOICE_ANSWERED": _SENT,
     "VOICE_COMPLETED": _DELIVERED,
-    "VOICE_BUSY": (State.FAILED, Reason.UNREACHABLE),
-    "VOICE_NO_ANSWER": (State.FAILED, Reason.UNREACHABLE),
+    "VOICE_BUSY": (State.FAILED, Reason.BUSY),
+    "VOICE_NO_ANSWER": (State.FAILED, Reason.NO_ANSWER),
     "VOICE_FAILED": (State.FAILED, Reason.PERMANENT_FAILURE),
     "VOICE_TTL_EXPIRED": (State.FAILED, Reason.EXPIRED),
 }
@@ -67,7 +68,8 @@ def phone_reports(told: Told, access_key_id: str) -> list[Report]:
     state, reason = ending
     detail = _short(told.get("messageStatusDescription")) if state is State.FAILED else ""
     provider_id = str(told.get("messageId") or "")
-    return [Receipt(state, reason, detail, message_id, provider_id, aws_key(access_key_id))]
+    key, stage = aws_key(access_key_id), _STAGES.get(str(told.get("eventType")), "")
+    return [Receipt(state, reason, detail, message_id, provider_id, key, stage)]
 
 
 def _taken(message_id: str, _: Told) -> Report:

@@ -119,6 +119,8 @@ _REASONS: Final[Mapping[Reason, Verdict]] = {
     Reason.CARRIER_BLOCKED: Verdict(
         Stage.PROVIDER, "The carrier blocked it.", "Ask the carrier or provider for the cause."
     ),
+    Reason.BUSY: Verdict(Stage.PROVIDER, "The phone was busy."),
+    Reason.NO_ANSWER: Verdict(Stage.PROVIDER, "Nobody took the call."),
     Reason.UNREACHABLE: Verdict(Stage.PROVIDER, "The phone could not be reached."),
     Reason.PROVIDER_REJECTED_SENDER: Verdict(
         Stage.PROVIDER,

@@ -17,6 +17,7 @@ from services.messaging.domain.outcomes import (
     ENDED_SENDS,
     SMS,
     VOICE,
+    call_event,
     campaign_send_status,
     channel_event,
     record_status,
@@ -126,6 +127,14 @@ def receipt_happening(told: Told, channel_type: str, at: datetime) -> list[Happe
     if channel_type in _DELIVERY_TYPED:
         attributes["delivery_type"] = channel_type
     return [_of(told, name, at, attributes)]
+
+
+def stage_happening(told: Told, stage: str, at: datetime) -> Happening:
+    """The event of a call that goes on; it may be told again."""
+    attributes = {"message_id": told.message_id, "delivery_type": VOICE}
+    if told.context:
+        attributes["customer_context"] = json.dumps(dict(told.context))
+    return _of(told, call_event(stage), at, attributes)
 
 
 def complaint_happening(told: Told, at: datetime) -> Happening:

@@ -54,6 +54,8 @@ class Reason(StrEnum):
     SOFT_BOUNCE = "SOFT_BOUNCE"
     CARRIER_BLOCKED = "CARRIER_BLOCKED"
     UNREACHABLE = "UNREACHABLE"
+    BUSY = "BUSY"
+    NO_ANSWER = "NO_ANSWER"
     PROVIDER_REJECTED_SENDER = "PROVIDER_REJECTED_SENDER"
     STOPPED = "STOPPED"
     WORKER_LOST = "WORKER_LOST"
@@ -139,7 +141,8 @@ class Receipt:
     """What a provider says later: DELIVERED, FAILED, or SENT when it only says that it took it.
 
     It is about the part `provider_id`, or about the whole when it carries our `message_id`. Ids of
-    parts are unique within an account at the provider, whoever of us sends over it.
+    parts are unique within an account at the provider, whoever of us sends over it. `stage` is how
+    far a call has come that is not over: INITIATED, RINGING or ANSWERED (spec 6.6).
     """
 
     state: State
@@ -148,6 +151,7 @@ class Receipt:
     message_id: str = ""
     provider_id: str = ""
     provider_account: str = ""
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,12 @@ _VOICE_EVENTS: Final[Mapping[State, str]] = {
     State.FAILED: "_voice.failed",
     State.SKIPPED: "_voice.failed",
 }
+_CALL_ENDS: Final[Mapping[Reason, str]] = {
+    Reason.BUSY: "_voice.busy",
+    Reason.NO_ANSWER: "_voice.no_answer",
+    Reason.EXPIRED: "_voice.ttl_expired",
+}
+"""Spec 6.6: calls that came to nothing for a cause with an event of its own."""
 _STATE_EVENTS: Final[Mapping[str, Mapping[State, str]]] = {
     SMS: _SMS_EVENTS,
     VOICE: _VOICE_EVENTS,
@@ -161,6 +167,8 @@ RECORD_STATUS: Final[Mapping[Reason, str]] = {
     Reason.EXPIRED: "TTL_EXPIRED",
     Reason.CARRIER_BLOCKED: "CARRIER_BLOCKED",
     Reason.UNREACHABLE: "UNREACHABLE",
+    Reason.BUSY: "UNREACHABLE",
+    Reason.NO_ANSWER: "UNREACHABLE",
     Reason.RETRIES_EXHAUSTED: "CARRIER_UNREACHABLE",
     Reason.PROVIDER_REJECTED_SENDER: "INVALID_ORIGINATION_IDENTITY",
     Reason.CHANNEL_DISABLED: "NO_ORIGINATION_IDENTITY_AVAILABLE_TO_SEND",
@@ -190,10 +198,17 @@ _FINAL_SEND: Final = frozenset({State.SENT, State.FAILED, State.SKIPPED})
 
 def channel_event(channel_type: str, state: State, reason: Reason) -> str:
     """Name of the event that tells of an outcome; empty when none does (spec 3.2)."""
+    if channel_type == VOICE and reason in _CALL_ENDS:
+        return _CALL_ENDS[reason]
     by_state = _STATE_EVENTS.get(channel_type)
     if by_state is not None:
         return by_state.get(state, "")
     return _EMAIL_EVENTS.get((state, reason), "")
+
+
+def call_event(stage: str) -> str:
+    """Name of the event of a call that goes on (spec 6.6: INITIATED, RINGING, ANSWERED)."""
+    return f"_voice.{stage.lower()}"
 
 
 def record_status(state: State, reason: Reason) -> str:

@@ -14,6 +14,7 @@ from services.messaging.domain.happenings import (
     happenings_of,
     receipt_happening,
     shared_attributes,
+    stage_happening,
     told_of,
 )
 from services.messaging.domain.ledger import Reason, Receipt, Row, State, receivable
@@ -74,6 +75,9 @@ class Receipts:
             await self._suppress(before, STOP_KEYWORD)
         if before.state in receivable(receipt.state) - {State.SENT}:
             await self._tell(before, _sent(before))
+        if receipt.stage:
+            now = self._clock.now()
+            await self._tell(before, [stage_happening(told_of(before), receipt.stage, now)])
         after = await self._ledger.receive(receipt) or await self._read(before)
         if after.state is receipt.state and after.state is not State.SENT:
             told = told_of(after)

@@ -55,12 +55,21 @@ NO_SUCH_USER: Final = "5.1.1 The email account that you tried to reach does not 
 AFTER: Final = Rule(100)
 SHARE: Final = Rule(100.0, 0, 100)
 RATE: Final = Rule(10, 1, 1_000_000)
+# Whether what is told over HTTP is signed by Twilio's token.
+SIGNATURE: Final = Rule("right", choices=("right", "wrong"))
+CALL: Final[Rules] = {
+    "after_ms": AFTER,
+    "copies": Rule(1, 0, 10),
+    "shuffle_ms": Rule(0),
+    "signature": SIGNATURE,
+}
 RECEIPT: Final[Rules] = {
     "state": Rule("DELIVRD", choices=RECEIPT_STATES),
     "after_ms": AFTER,
     "error": Rule("000"),
     "copies": Rule(1, 0, 10),
     "shuffle_ms": Rule(0),
+    "signature": SIGNATURE,
 }
 OUTCOMES: Final[dict[str, dict[str, Rules]]] = {
     EMAIL: {
@@ -100,10 +109,10 @@ OUTCOMES: Final[dict[str, dict[str, Rules]]] = {
         "down": {},
     },
     VOICE: {
-        "deliver": {"after_ms": AFTER},
-        "busy": {"after_ms": AFTER},
-        "no-answer": {"after_ms": AFTER},
-        "failed": {"after_ms": AFTER},
+        "deliver": CALL,
+        "busy": CALL,
+        "no-answer": CALL,
+        "failed": CALL,
         "reject": {},
         "throttle": {"per_second": RATE},
         "slow": {"delay_ms": Rule(1000)},
@@ -171,6 +180,7 @@ class Outcome:
     error: str = "000"
     copies: int = 1
     shuffle_ms: int = 0
+    signature: str = "right"
 
 
 @dataclass(frozen=True, slots=True)

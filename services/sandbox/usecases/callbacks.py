@@ -2,7 +2,7 @@
 
 import base64
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -22,7 +22,14 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "DELETED": ("undelivered", "30008"),
     "UNKNOWN": ("undelivered", "30008"),
 }
-_CALLS: Final = frozenset({"busy", "no-answer", "failed"})
+_CALLS: Final[Mapping[str, tuple[str, ...]]] = {
+    "busy": ("initiated",),
+    "no-answer": ("initiated", "ringing"),
+    "failed": ("initiated",),
+}
+"""What is told of calls that come to nothing, before their end."""
+_TAKEN: Final = ("initiated", "ringing", "in-progress")
+_NO_ERROR: Final = "000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,7 @@ class Called:
 
 
 class CallsBack:
-    """Calls back with the end of each message, `copies` times if the script says so."""
+    """Calls back about each message: its way, and its end, `copies` times if the script says so."""
 
     def __init__(self, later: Later, post: Post, auth_token: str) -> None:
         self._later = later
@@ -46,11 +53,18 @@ class CallsBack:
 
     def plan(self, url: str, message: Called, outcome: Outcome) -> None:
         """Call back after the delay of the outcome."""
-        fields = _fields(message, outcome)
-        headers = {"X-Twilio-Signature": self._signature(url, fields)}
-        for copy in range(outcome.copies if message.channel != VOICE else 1):
+        end = _fields(message, outcome)
+        way = [end | change for change in _way(message, outcome)]
+        is_right = outcome.signature == "right"
+        for copy in range(outcome.copies):
             delay_ms = outcome.after_ms + copy * outcome.shuffle_ms
-            self._later.start(delay_ms, partial(self._post, url, fields, headers))
+            told = [end] if copy else [*way, end]
+            self._later.start(delay_ms, partial(self._tell, url, told, is_right=is_right))
+
+    async def _tell(self, url: str, told: Sequence[dict[str, str]], *, is_right: bool) -> None:
+        for fields in told:
+            signature = self._signature(url, fields) if is_right else "forged"
+            await self._post(url, fields, {"X-Twilio-Signature": signature})
 
     def _signature(self, url: str, fields: Mapping[str, str]) -> str:
         """HMAC-SHA1 over the URL and the sorted fields (Twilio, "Webhooks security")."""
@@ -59,11 +73,20 @@ class CallsBack:
         return base64.b64encode(digest).decode()
 
 
+def _way(message: Called, outcome: Outcome) -> list[dict[str, str]]:
+    """What changes in the fields of the end, for what is told before it."""
+    if message.channel != VOICE:
+        return []
+    return [{"CallStatus": status} for status in _CALLS.get(outcome.kind, _TAKEN)]
+
+
 def _fields(message: Called, outcome: Outcome) -> dict[str, str]:
     fields = {"AccountSid": message.account_sid, "From": message.sender, "To": message.to}
     if message.channel == VOICE:
         status = outcome.kind if outcome.kind in _CALLS else "completed"
         return fields | {"CallSid": message.sid, "CallStatus": status}
     status, code = _TEXTS.get(outcome.state, ("sent", ""))
+    if outcome.error != _NO_ERROR:
+        code = outcome.error
     fields |= {"MessageSid": message.sid, "MessageStatus": status}
     return fields | ({"ErrorCode": code} if code else {})

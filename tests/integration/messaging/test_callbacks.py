@@ -54,7 +54,9 @@ class Texter:
     async def call(self, message_id: str, status: str, token: str = TOKEN, **more: str) -> None:
         """Call back as Twilio does. Raises AioRpcError."""
         url = f"https://l.example/callbacks/twilio/{self.app_id}/sms?message_id={message_id}"
-        form = {"AccountSid": SID, "MessageSid": "SM1", "MessageStatus": status, **more}
+        form = {"AccountSid": SID, "MessageSid": "SM1", **more}
+        if status:
+            form["MessageStatus"] = status
         request = pb.TakeCallbackRequest(
             application_id=self.app_id,
             channel_type=channel_pb2.CHANNEL_TYPE_SMS,
@@ -121,6 +123,24 @@ async def test_a_failure_has_its_reason_and_an_opt_out_holds(gateway: Gateway) -
     assert (await one.stands(opted_out)).reason is Reason.OPT_OUT
     blocked = await gateway.suppressions.blocked(one.app_id, "SMS", [], ["+15550000001"])
     assert blocked.has_address("+15550000001")
+
+
+async def test_a_stop_by_text_holds_and_is_answered_once(gateway: Gateway) -> None:
+    one, person = await texter(gateway), f"+1555{int(new_id()[:6], 16) % 10**7:07d}"
+    said = {"SmsStatus": "received", "From": person, "To": "+15550001111", "Body": "Stop please"}
+    await gateway.published()
+    for _ in range(2):
+        await one.call("", "", **said)
+    blocked = await gateway.suppressions.blocked(one.app_id, "SMS", [], [person])
+    assert blocked.has_address(person)
+    answers = [one.recipients[0] for one in await gateway.published()]
+    assert len({one.message_id for one in answers if one.address == person}) == 1
+    # What comes over another network than the telephone is nobody's number.
+    await one.call("", "", **said | {"From": "whatsapp:+15550009999"})
+    await one.call("", "", **said | {"Body": "START", "MessageSid": "SM2"})
+    assert not (await gateway.suppressions.blocked(one.app_id, "SMS", [], [person])).has_address(
+        person
+    )
 
 
 async def test_a_wrong_signature_changes_nothing_and_tells_nothing(gateway: Gateway) -> None:

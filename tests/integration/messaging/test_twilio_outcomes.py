@@ -95,8 +95,14 @@ async def becomes(gateway: Gateway, message_id: str, state: State) -> Row:
         ("SMS", {"kind": "deliver", "state": "REJECTD"}, State.FAILED, Reason.CARRIER_BLOCKED),
         ("SMS", {"kind": "deliver", "state": "UNDELIV"}, State.FAILED, Reason.UNREACHABLE),
         ("VOICE", {"kind": "deliver"}, State.DELIVERED, Reason.NONE),
-        ("VOICE", {"kind": "busy"}, State.FAILED, Reason.UNREACHABLE),
-        ("VOICE", {"kind": "no-answer"}, State.FAILED, Reason.UNREACHABLE),
+        (
+            "SMS",
+            {"kind": "deliver", "state": "UNDELIV", "error": "30005"},
+            State.FAILED,
+            Reason.INVALID_ADDRESS,
+        ),
+        ("VOICE", {"kind": "busy"}, State.FAILED, Reason.BUSY),
+        ("VOICE", {"kind": "no-answer"}, State.FAILED, Reason.NO_ANSWER),
         ("VOICE", {"kind": "failed"}, State.FAILED, Reason.PERMANENT_FAILURE),
     ],
 )
@@ -127,3 +133,41 @@ async def test_a_text_whose_worker_died_is_decided_by_twilio(
     )
     row = await becomes(gateway, message_id, State.DELIVERED)
     assert row.provider_ids[0].startswith("SM")
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("deliver", "initiated ringing answered completed"),
+        ("busy", "initiated busy"),
+        ("no-answer", "initiated ringing no_answer"),
+        ("failed", "initiated failed"),
+    ],
+)
+async def test_a_call_is_told_from_its_beginning_to_its_end(
+    gateway: Gateway, phones: Sandbox, kind: str, names: str
+) -> None:
+    number = "+12065550171"
+    await phones.behave(rule("VOICE", number, kind=kind, copies=2))
+    wanted = [f"_voice.{name}" for name in names.split()]
+    heard: dict[str, str] = {}
+    async with gateway.hearing() as hear:
+        message_id = await sent(gateway, "VOICE", number)
+
+        async def told() -> bool:
+            for event in await hear():
+                if event.attributes["message_id"] == message_id:
+                    heard[event.event_id] = event.event_type
+            return set(heard.values()) >= set(wanted)
+
+        await eventually(told)
+    # Each once, though Twilio said its last word twice.
+    assert sorted(heard.values()) == sorted(wanted)
+
+
+async def test_what_twilio_did_not_sign_changes_nothing(gateway: Gateway, phones: Sandbox) -> None:
+    forged, honest = "+12065550181", "+12065550182"
+    await phones.behave(rule("SMS", forged, kind="deliver", signature="wrong", after_ms=0))
+    one = await sent(gateway, "SMS", forged)
+    await becomes(gateway, await sent(gateway, "SMS", honest), State.DELIVERED)
+    await becomes(gateway, one, State.SENT)

@@ -145,6 +145,10 @@ class _MessageReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Message
     """The push service says that the token is dead."""
     MESSAGE_REASON_CUSTOM_DELIVERY_FAILURE: _MessageReason.ValueType  # 28
     """The webhook did not take it: refused, too slow, away in every attempt, or not its sender's own."""
+    MESSAGE_REASON_BUSY: _MessageReason.ValueType  # 29
+    """The phone that was called was busy."""
+    MESSAGE_REASON_NO_ANSWER: _MessageReason.ValueType  # 30
+    """Nobody took the call."""
 
 class MessageReason(_MessageReason, metaclass=_MessageReasonEnumTypeWrapper):
     """Why a message was not sent, or failed."""
@@ -207,6 +211,10 @@ MESSAGE_REASON_DEAD_TOKEN: MessageReason.ValueType  # 27
 """The push service says that the token is dead."""
 MESSAGE_REASON_CUSTOM_DELIVERY_FAILURE: MessageReason.ValueType  # 28
 """The webhook did not take it: refused, too slow, away in every attempt, or not its sender's own."""
+MESSAGE_REASON_BUSY: MessageReason.ValueType  # 29
+"""The phone that was called was busy."""
+MESSAGE_REASON_NO_ANSWER: MessageReason.ValueType  # 30
+"""Nobody took the call."""
 Global___MessageReason: _TypeAlias = MessageReason  # noqa: Y015
 
 @_typing.final
