@@ -23,6 +23,11 @@ CONSUME_SECONDS: Final = Histogram(
 PUBLISHED: Final = Counter(
     "touchpoint_bus_published", "Messages confirmed by the broker.", ("exchange",)
 )
+CERTIFICATE_DAYS_LEFT: Final = Gauge(
+    "touchpoint_certificate_days_left",
+    "Days until the certificate of an enabled APNs channel ends; below 0 once it has ended.",
+    ("application_id", "channel_type"),
+)
 READY: Final = Gauge("touchpoint_ready", "1 while the process is SERVING.")
 
 

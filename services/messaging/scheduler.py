@@ -8,6 +8,7 @@ from libs.away import is_away
 from libs.chassis.logging import get_logger
 from services.messaging.domain.batches import PROMOTIONAL, TRANSACTIONAL
 from services.messaging.domain.families import MEMBERS
+from services.messaging.usecases.certificate_watch import CertificateWatch
 from services.messaging.usecases.dead_letters import DeadLetters
 from services.messaging.usecases.feeding import Feeding
 from services.messaging.usecases.holding import Holding
@@ -28,9 +29,10 @@ def clocks(
     sharing: Sharing,
     holding: Holding,
     letters: DeadLetters,
+    watch: CertificateWatch,
     tick_seconds: float,
 ) -> Sequence[Background]:
-    """The loops to run: quick ones tick every `tick_seconds`, others 5 or 20 times as seldom.
+    """The loops to run: quick ones tick every `tick_seconds`, others up to 120 times as seldom.
 
     Lanes are shared out 5 times as often: their queues hold what workers take meanwhile.
     """
@@ -44,6 +46,10 @@ def clocks(
         await sharing.share_out()
         return 0  # again at once would be before any worker took something
 
+    async def look_at_certificates() -> int:
+        await watch.look()
+        return 0  # whoever was told of waits for tomorrow
+
     return (
         _every(tick_seconds / 5, share_out, "share"),
         _every(tick_seconds, feeding.feed_due, "due"),
@@ -53,6 +59,7 @@ def clocks(
         _every(tick_seconds * 5, feeding.expire, "expire"),
         _every(tick_seconds * 20, letters.collect, "dead_letters"),
         _every(tick_seconds * 5, sweep, "sweep"),
+        _every(tick_seconds * 120, look_at_certificates, "certificates"),
     )
 
 

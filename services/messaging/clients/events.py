@@ -1,6 +1,7 @@
 """Events about messages on the bus: many to a message, serialized from shared prefixes."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,13 +11,15 @@ from touchpoint.analytics.v1 import event_pb2, events_pb2
 from touchpoint.common.v1 import channel_pb2
 from touchpoint.messaging.v1 import events_pb2 as messaging_events
 
-from libs.bus.publisher import Outgoing, Publisher
+from libs.bus.publisher import Outgoing, Publisher, outgoing
 from libs.ids import new_id
 from libs.timestamps import to_timestamp
+from services.messaging.domain.certificates import Certificate
 from services.messaging.domain.happenings import Happening
 
 ROUTING_KEY: Final = "messaging.events"
 TOKENS_ROUTING_KEY: Final = "messaging.tokens_refused"
+CERTIFICATES_ROUTING_KEY: Final = "messaging.certificate_expiring"
 _TYPE: Final = events_pb2.EventBatch.DESCRIPTOR.full_name
 _TOKENS_TYPE: Final = messaging_events.TokensRefused.DESCRIPTOR.full_name
 _EVENTS_TAG: Final = b"\x0a"  # field 1 of EventBatch, length-delimited
@@ -107,11 +110,11 @@ class EventPublisher:
         """Publish what is in the batch and empty it. Raises DependencyUnavailable, keeping it."""
         if not len(batch):
             return
-        outgoing = batch.outgoing()
+        message = batch.outgoing()
         try:
-            await self._publisher.publish([outgoing])
+            await self._publisher.publish([message])
         except BaseException:
-            batch.put_back(outgoing.body)
+            batch.put_back(message.body)
             raise
 
     async def tell(
@@ -142,6 +145,18 @@ class EventPublisher:
         )
         body = told.SerializeToString()
         await self._publisher.publish([Outgoing(TOKENS_ROUTING_KEY, body, _TOKENS_TYPE, new_id())])
+
+    async def certificate_expiring(self, one: Certificate, now: datetime) -> None:
+        """Tell whoever listens that a certificate ends soon, or has ended."""
+        event = messaging_events.CertificateExpiring(
+            application_id=one.app_id,
+            channel_type=channel_pb2.ChannelType.Value(f"CHANNEL_TYPE_{one.channel_type}"),
+            bundle_id=one.bundle_id,
+            expire_time=to_timestamp(one.expire_time),
+            days_left=math.floor(one.days_left(now)),
+        )
+        key = one.event_id(now)
+        await self._publisher.publish([outgoing(CERTIFICATES_ROUTING_KEY, event, key)])
 
 
 def _varint(number: int) -> bytes:

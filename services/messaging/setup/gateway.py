@@ -66,6 +66,7 @@ from services.messaging.servicer.webhooks import WebhooksServicer
 from services.messaging.setup.callbacks import callbacks_of
 from services.messaging.setup.provider import own_account
 from services.messaging.store.batches import BatchStore
+from services.messaging.store.certificates import CertificateStore
 from services.messaging.store.channels import ChannelStore
 from services.messaging.store.complaints import ComplaintStore
 from services.messaging.store.contents import ContentStore
@@ -81,6 +82,7 @@ from services.messaging.store.schema import prepare
 from services.messaging.store.suppressions import SuppressionStore
 from services.messaging.store.waiting import WaitingStore
 from services.messaging.store.webhook_secrets import WebhookSecretStore
+from services.messaging.usecases.certificate_watch import CertificateWatch
 from services.messaging.usecases.dead_letters import DeadLetters
 from services.messaging.usecases.direct import DirectSender, Lists
 from services.messaging.usecases.dispatching import Dispatching, Stores
@@ -156,8 +158,8 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
     hasher = OtpHasher(settings.master_key.get_secret_value())
     passwords = OneTimePasswords(OtpStore(database), sender, hasher, clock)
     requests = RequestStore(database)
-    delivers = settings.email_delivered_on_acceptance
-    resolution = Resolution(ledger, ways.events, delivers=delivers)
+    resolution = Resolution(ledger, ways.events, delivers=settings.email_delivered_on_acceptance)
+    watch = CertificateWatch(CertificateStore(database), ways.events, clock)
     pages = LedgerPages(ledger, dispatches, pager)
     messaging = MessagingServicer(
         DirectSends(sender, peers), stores, resolution, requests, pages, clock
@@ -197,7 +199,7 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
                 ChannelsServicer(channels, suppressions, pager, clock),
             ),
         ),
-        clocks(feeding, sharing, holding, letters, settings.clock_tick_seconds),
+        clocks(feeding, sharing, holding, letters, watch, settings.clock_tick_seconds),
     )
 
 

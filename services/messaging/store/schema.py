@@ -6,6 +6,7 @@ from libs.mongo.client import Database
 from libs.mongo.indexes import Indexes, ensure_indexes
 from services.messaging.store import (
     batches,
+    certificates,
     channels,
     complaints,
     contents,
@@ -23,7 +24,7 @@ INDEXES: Final[Indexes] = {
     **batches.INDEXES,
     **dispatches.INDEXES,
     **contents.INDEXES,
-    **channels.INDEXES,
+    "channels": (*channels.INDEXES["channels"], *certificates.INDEXES["channels"]),
     **suppressions.INDEXES,
     **requests.INDEXES,
     **otp.INDEXES,

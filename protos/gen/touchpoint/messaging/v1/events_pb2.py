@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from touchpoint.common.v1 import channel_pb2 as touchpoint_dot_common_dot_v1_dot_channel__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$touchpoint/messaging/v1/events.proto\x12\x17touchpoint.messaging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"touchpoint/common/v1/channel.proto\"\x8f\x01\n\rTokensRefused\x12\x16\n\x0e\x61pplication_id\x18\x01 \x01(\t\x12\x35\n\x06tokens\x18\x02 \x03(\x0b\x32%.touchpoint.messaging.v1.RefusedToken\x12/\n\x0brefuse_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x82\x01\n\x0cRefusedToken\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\x37\n\x0c\x63hannel_type\x18\x02 \x01(\x0e\x32!.touchpoint.common.v1.ChannelType\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x13\n\x0bnew_address\x18\x04 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$touchpoint/messaging/v1/events.proto\x12\x17touchpoint.messaging.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"touchpoint/common/v1/channel.proto\"\x8f\x01\n\rTokensRefused\x12\x16\n\x0e\x61pplication_id\x18\x01 \x01(\t\x12\x35\n\x06tokens\x18\x02 \x03(\x0b\x32%.touchpoint.messaging.v1.RefusedToken\x12/\n\x0brefuse_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x82\x01\n\x0cRefusedToken\x12\x13\n\x0b\x65ndpoint_id\x18\x01 \x01(\t\x12\x37\n\x0c\x63hannel_type\x18\x02 \x01(\x0e\x32!.touchpoint.common.v1.ChannelType\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x13\n\x0bnew_address\x18\x04 \x01(\t\"\xbd\x01\n\x13\x43\x65rtificateExpiring\x12\x16\n\x0e\x61pplication_id\x18\x01 \x01(\t\x12\x37\n\x0c\x63hannel_type\x18\x02 \x01(\x0e\x32!.touchpoint.common.v1.ChannelType\x12\x11\n\tbundle_id\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tdays_left\x18\x05 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,4 +37,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TOKENSREFUSED']._serialized_end=278
   _globals['_REFUSEDTOKEN']._serialized_start=281
   _globals['_REFUSEDTOKEN']._serialized_end=411
+  _globals['_CERTIFICATEEXPIRING']._serialized_start=414
+  _globals['_CERTIFICATEEXPIRING']._serialized_end=603
 # @@protoc_insertion_point(module_scope)

@@ -89,3 +89,46 @@ class RefusedToken(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RefusedToken: _TypeAlias = RefusedToken  # noqa: Y015
+
+@_typing.final
+class CertificateExpiring(_message.Message):
+    """Published as `messaging.certificate_expiring` once a day for every enabled APNs channel whose certificate ends within
+    30 days or has ended, until another takes its place. A broker or process that dies in between may repeat one under the
+    same message id.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLICATION_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_TYPE_FIELD_NUMBER: _builtins.int
+    BUNDLE_ID_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    DAYS_LEFT_FIELD_NUMBER: _builtins.int
+    application_id: _builtins.str
+    """The application."""
+    channel_type: _channel_pb2.ChannelType.ValueType
+    """The channel: one of the four to Apple devices."""
+    bundle_id: _builtins.str
+    """The app's id at Apple."""
+    days_left: _builtins.int
+    """Whole days left, rounded down; below 0 once it has ended."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When the certificate ends."""
+
+    def __init__(
+        self,
+        *,
+        application_id: _builtins.str = ...,
+        channel_type: _channel_pb2.ChannelType.ValueType = ...,
+        bundle_id: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        days_left: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_id", b"application_id", "bundle_id", b"bundle_id", "channel_type", b"channel_type", "days_left", b"days_left", "expire_time", b"expire_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CertificateExpiring: _TypeAlias = CertificateExpiring  # noqa: Y015
