@@ -49,6 +49,8 @@ class Settings(ChassisSettings):
     auto_hold_failure_percent: float = Field(default=50.0, ge=0, le=100)
     auto_hold_least_messages: int = Field(default=1000, ge=1)
     """When a campaign is stopped by itself; 0 per cent never stops it."""
+    calls_per_recipient: int = Field(default=5, ge=0)
+    """Calls to one number in 24 hours, over all applications (spec 6.6); 0 sets no limit."""
     twilio_url: str = "https://api.twilio.com"
     """Twilio, or whoever speaks its API to the whole installation."""
     ses_url: str = ""

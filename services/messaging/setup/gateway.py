@@ -84,7 +84,7 @@ from services.messaging.store.waiting import WaitingStore
 from services.messaging.store.webhook_secrets import WebhookSecretStore
 from services.messaging.usecases.certificate_watch import CertificateWatch
 from services.messaging.usecases.dead_letters import DeadLetters
-from services.messaging.usecases.direct import DirectSender, Lists
+from services.messaging.usecases.direct import DirectSender, Lists, Quotas
 from services.messaging.usecases.dispatching import Dispatching, Stores
 from services.messaging.usecases.domain_checking import DomainChecking
 from services.messaging.usecases.feeding import Feeding
@@ -147,14 +147,14 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
     sharing = Sharing(ledger, batches, waiting, lanes, ways.outbox)
     submission = Submission(ledger, batches, ways.outbox, sharing)
     own = own_account(settings)
+    pacer, quotas = Pacer(LimitStore(database)), Quotas(own, settings.calls_per_recipient)
     stores = Stores(dispatches, contents, ledger, channels)
     refusals = Refusals(ways.events)
     holds = HoldStore(database)
     guard = Guard(holds, dispatches, ComplaintStore(database), _thresholds(settings), clock)
     dispatching = Dispatching(stores, submission, refusals, sharing, own, guard)
-    pacer = Pacer(LimitStore(database))
     lists = Lists(suppressions, channels, holds)
-    sender = DirectSender(submission, contents, lists, pacer, clock, own)
+    sender = DirectSender(submission, contents, lists, pacer, clock, quotas)
     hasher = OtpHasher(settings.master_key.get_secret_value())
     passwords = OneTimePasswords(OtpStore(database), sender, hasher, clock)
     requests = RequestStore(database)

@@ -22,8 +22,8 @@ from services.messaging.domain.direct import (
 from services.messaging.domain.dispatch import CONTENT_KEPT, DIRECT_LIFETIME
 from services.messaging.domain.holds import is_held
 from services.messaging.domain.ledger import MessageIds, Origin
-from services.messaging.domain.limits import LimiterUnavailable
-from services.messaging.domain.recipients import SMS
+from services.messaging.domain.limits import Limit, LimiterUnavailable
+from services.messaging.domain.recipients import SMS, VOICE
 from services.messaging.store.channels import ChannelStore
 from services.messaging.store.contents import ContentStore
 from services.messaging.store.holds import HoldStore
@@ -32,6 +32,7 @@ from services.messaging.usecases.pacing import Pacer
 from services.messaging.usecases.submission import Submission
 
 US: Final = 1_000_000
+_DAY_SECONDS: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,14 @@ class Lists:
     holds: HoldStore
 
 
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """What the installation allows: its account's texts, and calls to one number in 24 hours."""
+
+    own_account: OwnAccount
+    calls_per_recipient: int
+
+
 class DirectSender:
     """Sends directly."""
 
@@ -84,14 +93,14 @@ class DirectSender:
         lists: Lists,
         pacer: Pacer,
         clock: Clock,
-        own_account: OwnAccount,
+        quotas: Quotas,
     ) -> None:
         self._submission = submission
         self._contents = contents
         self._lists = lists
         self._pacer = pacer
         self._clock = clock
-        self._own_account = own_account
+        self._quotas = quotas
 
     async def send(
         self, call: DirectCall, targets: Sequence[Target], recipients: Sequence[Recipient]
@@ -100,7 +109,11 @@ class DirectSender:
         results = resolve(targets, await self._gates(call, targets))
         open_places = [place for place, result in enumerate(results) if result is None]
         if not call.validate_only:
-            for place, refused in (await self._throttled(call, targets, open_places)).items():
+            above = await asyncio.gather(
+                self._throttled(call, targets, open_places),
+                self._called_enough(targets, open_places),
+            )
+            for place, refused in {**above[0], **above[1]}.items():
                 results[place] = refused
             open_places = [place for place in open_places if results[place] is None]
             await self._submit(call, targets, recipients, open_places)
@@ -147,7 +160,7 @@ class DirectSender:
             return {}
         parts = [_parts(call, targets[place]) for place in texts]
         channel = await self._lists.channels.shown_sms(call.app_id)
-        limits = sms_limits(call.app_id, channel[1] if channel else None, self._own_account)
+        limits = sms_limits(call.app_id, channel[1] if channel else None, self._quotas.own_account)
         try:
             admission = await self._pacer.try_acquire(admission_limits(limits), sum(parts))
         except LimiterUnavailable:
@@ -160,6 +173,22 @@ class DirectSender:
         )
         fits = admitted(parts, admission.granted)
         return {place: refused for place, fit in zip(texts, fits, strict=True) if not fit}
+
+    async def _called_enough(
+        self, targets: Sequence[Target], places: Sequence[int]
+    ) -> Mapping[int, Result]:
+        """Calls above what one number gets in 24 hours, by place (spec 6.6); 0 calls any number."""
+        most = self._quotas.calls_per_recipient
+        calls = [place for place in places if most and targets[place].channel_type == VOICE]
+        limits = [Limit(f"voice/to/{targets[one].normal}", most, _DAY_SECONDS) for one in calls]
+        try:
+            admissions = await asyncio.gather(*(self._pacer.try_acquire([x], 1) for x in limits))
+        except LimiterUnavailable:
+            return dict.fromkeys(calls, temporary("the limiter does not answer; try again"))
+        refused = Result(
+            DeliveryStatus.THROTTLED, f"above {most} calls to one recipient in 24 hours"
+        )
+        return {p: refused for p, one in zip(calls, admissions, strict=True) if not one.granted}
 
     async def _submit(
         self,

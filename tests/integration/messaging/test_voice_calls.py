@@ -121,3 +121,16 @@ async def test_a_call_goes_over_amazon(gateway: Gateway, phones: Sandbox) -> Non
     await becomes(gateway, answer.result[number].message_id, State.SENT)
     [placed] = await phones.messages("VOICE", number)
     assert (placed["body"], placed["from"]) == ("Hi", "+12065550100")
+
+
+async def test_nobody_is_called_more_than_five_times_a_day(gateway: Gateway) -> None:
+    number, other = "+12065550147", "+12065550148"
+    said = direct.VoiceMessage(body="Hi")
+    for _ in range(5):
+        answer = await call(gateway, {number: to()}, said)
+        assert answer.result[number].status_code == 200
+    # Each call was another application's: the limit is the recipient's.
+    answer = await call(gateway, {number: to(), other: to()}, said)
+    assert answer.result[number].status_code == 429
+    assert "5 calls to one recipient" in answer.result[number].status_message
+    assert answer.result[other].status_code == 200
