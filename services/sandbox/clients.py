@@ -74,6 +74,16 @@ class WebBrowser:
             await response.read()
             response.raise_for_status()
 
+    async def post_body(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Post a body. HostNotAllowedError, or ClientResponseError when it is refused."""
+        if not self._is_allowed(url):
+            raise HostNotAllowedError
+        async with self._session.post(
+            url, data=body, headers=headers, allow_redirects=False
+        ) as response:
+            await response.read()
+            response.raise_for_status()
+
     async def _hop(self, url: str) -> str | None:
         async with self._session.get(url, allow_redirects=False) as response:
             await response.read()

@@ -14,6 +14,7 @@ from services.sandbox.adapters.apns import ApnsServer
 from services.sandbox.adapters.certificate import server_context
 from services.sandbox.adapters.smpp.server import Credentials, SmppServer
 from services.sandbox.adapters.smtp import Login, SmtpServer
+from services.sandbox.adapters.sns_signing import SnsSigner
 from services.sandbox.clients import SmtpPostman, WebBrowser
 from services.sandbox.config import Settings
 from services.sandbox.domain.log import MessageLog
@@ -22,6 +23,7 @@ from services.sandbox.http.application import application
 from services.sandbox.http.aws import AwsRoutes
 from services.sandbox.http.push import PushRoutes, push_application
 from services.sandbox.http.server import serving
+from services.sandbox.http.sns import SnsRoutes
 from services.sandbox.http.twilio import TwilioRoutes
 from services.sandbox.http.webhook import WebhookRoutes
 from services.sandbox.usecases.callbacks import CallsBack
@@ -30,6 +32,7 @@ from services.sandbox.usecases.mail import MailHost
 from services.sandbox.usecases.push import PushHost
 from services.sandbox.usecases.script import Script
 from services.sandbox.usecases.sms import SmsCentre
+from services.sandbox.usecases.sns import Topics
 from services.sandbox.usecases.web_sms import WebSms
 from services.sandbox.usecases.webhooks import WebhookHost
 
@@ -76,9 +79,12 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Ports:
     http = serving(application(parts), split_address(settings.http_listen))
     port = await stack.enter_async_context(http)
     token = settings.twilio_auth_token.get_secret_value()
+    signer = SnsSigner()
+    topics = Topics(later, browser.post_body, signer.signature)
     texts = [
         *TwilioRoutes(web, token, CallsBack(later, browser.post_form, token)).routes(),
-        *AwsRoutes(web, settings.aws_key_id).routes(),
+        *AwsRoutes(web, settings.aws_key_id, topics).routes(),
+        *SnsRoutes(topics, signer.certificate).routes(),
         *WebhookRoutes(webhooks).routes(),
     ]
     services = await _open_push(settings, stack, push, texts, tls)

@@ -55,9 +55,10 @@ NO_SUCH_USER: Final = "5.1.1 The email account that you tried to reach does not 
 AFTER: Final = Rule(100)
 SHARE: Final = Rule(100.0, 0, 100)
 RATE: Final = Rule(10, 1, 1_000_000)
-# Whether what is told over HTTP is signed by Twilio's token.
+# Whether what is told over HTTP is signed as Twilio's token or SNS's key signs.
 SIGNATURE: Final = Rule("right", choices=("right", "wrong"))
-CALL: Final[Rules] = {
+# How Twilio and Amazon tell it; of mails over SMTP `after_ms` alone counts.
+TOLD: Final[Rules] = {
     "after_ms": AFTER,
     "copies": Rule(1, 0, 10),
     "shuffle_ms": Rule(0),
@@ -73,15 +74,15 @@ RECEIPT: Final[Rules] = {
 }
 OUTCOMES: Final[dict[str, dict[str, Rules]]] = {
     EMAIL: {
-        "deliver": {},
+        "deliver": TOLD,
         "reject": {"code": Rule(550, 500, 599), "text": Rule(NO_SUCH_USER)},
         "defer": {
             "code": Rule(450, 400, 499),
             "text": Rule("4.2.0 Mailbox busy, try again later"),
             "times": Rule(1, 1, 1_000_000),
         },
-        "bounce": {"after_ms": AFTER, "status": Rule("5.1.1"), "text": Rule("user unknown")},
-        "complain": {"after_ms": AFTER},
+        "bounce": {**TOLD, "status": Rule("5.1.1"), "text": Rule("user unknown")},
+        "complain": TOLD,
         "slow": {"delay_ms": Rule(1000)},
         "down": {},
         "throttle": {"per_second": RATE, "text": Rule("4.7.1 Rate limit exceeded")},
@@ -109,10 +110,10 @@ OUTCOMES: Final[dict[str, dict[str, Rules]]] = {
         "down": {},
     },
     VOICE: {
-        "deliver": CALL,
-        "busy": CALL,
-        "no-answer": CALL,
-        "failed": CALL,
+        "deliver": TOLD,
+        "busy": TOLD,
+        "no-answer": TOLD,
+        "failed": TOLD,
         "reject": {},
         "throttle": {"per_second": RATE},
         "slow": {"delay_ms": Rule(1000)},

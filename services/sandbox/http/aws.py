@@ -12,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from services.sandbox.domain.amazon_events import Published
 from services.sandbox.domain.behaviours import EMAIL, SMS, VOICE
-from services.sandbox.usecases.web_sms import WebSms
+from services.sandbox.usecases.sns import Topics
+from services.sandbox.usecases.web_sms import WebAnswer, WebSms
 
 _REFUSALS: Final = {
     "reject": (400, "MessageRejected", "the recipient is refused"),
@@ -30,8 +32,9 @@ _OPERATIONS: Final = {
 class AwsRoutes:
     """Takes what any key of the account signs; whether the signature is right is not looked at."""
 
-    def __init__(self, host: WebSms, access_key_id: str) -> None:
+    def __init__(self, host: WebSms, access_key_id: str, topics: Topics) -> None:
         self._host = host
+        self._topics = topics
         self._access_key_id = access_key_id
 
     async def mail(self, request: Request) -> Response:
@@ -43,6 +46,8 @@ class AwsRoutes:
         answer = await self._host.take(EMAIL, "", to, body)
         if answer.refused:
             return _error(*_REFUSALS[answer.refused])
+        tags = {one["Name"]: one["Value"] for one in asked.get("EmailTags", [])}
+        self._publish(asked, answer, Published(EMAIL, answer.sid, "", to, tags))
         return JSONResponse({"MessageId": answer.sid})
 
     async def phone(self, request: Request) -> Response:
@@ -60,6 +65,9 @@ class AwsRoutes:
         )
         if answer.refused:
             return _error(*_REFUSALS[answer.refused])
+        sender, to = asked.get("OriginationIdentity", ""), asked["DestinationPhoneNumber"]
+        message = Published(channel, answer.sid, sender, to, asked.get("Context", {}))
+        self._publish(asked, answer, message)
         return JSONResponse({"MessageId": answer.sid}, media_type="application/x-amz-json-1.0")
 
     def routes(self) -> list[Route]:
@@ -68,6 +76,11 @@ class AwsRoutes:
             Route("/v2/email/outbound-emails", self.mail, methods=["POST"]),
             Route("/aws-sms/", self.phone, methods=["POST"]),
         ]
+
+    def _publish(self, asked: Any, answer: WebAnswer, message: Published) -> None:  # noqa: ANN401
+        if answer.outcome is not None:
+            name = asked.get("ConfigurationSetName", "")
+            self._topics.publish(name, message, answer.outcome)
 
     def _is_known(self, request: Request) -> bool:
         return f"Credential={self._access_key_id}/" in request.headers.get("authorization", "")
