@@ -12,8 +12,8 @@ class Settings(ChassisSettings):
     An empty SMTP_USERNAME lets mail in without AUTH; an empty BOUNCE_SMTP drops the bounces and
     complaints that behaviours ask for. APNS_LISTEN is Apple's service, PUSH_LISTEN Firebase's,
     Amazon's, Baidu's and Twilio's, and receives webhooks. APNS_CLIENT_CA names certificates that
-    senders may show. ACTION_HOSTS is a comma list of hosts beside the loopback that opens, clicks
-    and unsubscribes may reach.
+    senders may show. ACTION_HOSTS is a comma list of hosts beside the loopback that opens, clicks,
+    unsubscribes and messages of SNS may reach.
     """
 
     smtp_listen: str = "127.0.0.1:2525"

@@ -1,4 +1,4 @@
-"""What comes over HTTP, texts, calls and mails: by the script of its channel, no receipts."""
+"""What comes over HTTP, texts, calls and mails: by the script of its channel."""
 
 import asyncio
 import itertools

@@ -125,7 +125,7 @@ async def test_what_a_dead_worker_left_is_reconciled_without_a_hand(
     assert (await sender.tells(channel_type, another, arrived)).state is State.DELIVERED
 
 
-async def test_bounces_and_complaints_of_ses_suppress(sender: Sender) -> None:
+async def test_bounces_of_ses_suppress(sender: Sender) -> None:
     bounced = await sender.row("EMAIL", State.SENT)
     bounce = {"bounceType": "Permanent", "bouncedRecipients": [{"status": "5.1.1"}]}
     row = await sender.tells("EMAIL", bounced, "Bounce", bounce=bounce)
