@@ -32,7 +32,7 @@ from services.messaging.domain.push import Notification, payload_of
 from services.messaging.setup.worker import setup
 from services.messaging.store.schema import prepare
 from tests.bench.bench_sandbox import free_port
-from tests.bench.bench_worker import recipient
+from tests.bench.bench_worker import recipient, sharing_out
 from tests.support import servers
 from tests.support.desk import Desk, publisher
 from tests.support.keys import p256_key, pem
@@ -119,9 +119,10 @@ async def worker(given: dict[str, Any], url: str, count: int) -> float:
         database = await open_database(settings, "messaging", stack)
         await prepare(database)
         bus = await stack.enter_async_context(publisher(given["amqp_url"]))
-        await fill(Desk(database, bus), count)
+        desk = Desk(database, bus)
+        await fill(desk, count)
         began = time.perf_counter()
-        async with started(settings, partial(setup, channel="apns")):
+        async with started(settings, partial(setup, channel="apns")), sharing_out(desk):
             open_ones = {"state": {"$in": ["QUEUED", "CLAIMED"]}}
             while await database["messages"].count_documents(open_ones, limit=1):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)

@@ -9,7 +9,8 @@ import asyncio
 import cProfile
 import tempfile
 import time
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -94,6 +95,21 @@ async def fill(desk: Desk, channel: str, count: int, *, tracked: bool) -> list[s
     return ids
 
 
+@asynccontextmanager
+async def sharing_out(desk: Desk) -> AsyncIterator[None]:
+    """Publish what waits for its turn, as often as the gateway's clock does."""
+
+    async def clock() -> None:
+        while True:
+            await desk.sharing.share_out()
+            await asyncio.sleep(0.1)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(clock())
+        yield
+        task.cancel()
+
+
 async def measure(given: dict[str, Any], args: argparse.Namespace) -> None:
     settings = Settings(**given, null_provider=True, log_level="WARNING")
     async with AsyncExitStack() as stack:
@@ -108,7 +124,7 @@ async def measure(given: dict[str, Any], args: argparse.Namespace) -> None:
         began, cpu = time.perf_counter(), time.process_time()
         if args.profile:
             profile.enable()
-        async with started(settings, partial(setup, channel=args.channel)):
+        async with started(settings, partial(setup, channel=args.channel)), sharing_out(desk):
             where = {"state": {"$in": ["QUEUED", "CLAIMED"]}}
             while await database["messages"].count_documents(where, limit=1):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
