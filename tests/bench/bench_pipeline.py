@@ -94,6 +94,15 @@ def taskiq(url: str, count: int) -> float:
     return _peer(url, count, command, code)
 
 
+def dramatiq(url: str, count: int) -> float:
+    """Tasks a second through Dramatiq, two worker processes."""
+    command = [sys.executable, "-m", "dramatiq", "tests.bench.peers.dramatiq_app"]
+    command += ["--processes", "2", "--threads", "4"]
+    code = "import sys;from tests.bench.peers.dramatiq_app import enqueue;"
+    code += "enqueue(int(sys.argv[1]), int(sys.argv[2]))"
+    return _peer(url, count, command, code)
+
+
 def _peer(url: str, count: int, command: list[str], code: str) -> float:
     env = {**os.environ, "AMQP_URL": url, "PYTHONPATH": str(ROOT)}  # noqa: TID251 - a child's
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as done:
@@ -116,6 +125,9 @@ def _peer(url: str, count: int, command: list[str], code: str) -> float:
             os.killpg(worker.pid, signal.SIGTERM)
             worker.wait(30)
     return count / seconds
+
+
+PEERS = {"celery": celery, "taskiq": taskiq, "dramatiq": dramatiq}
 
 
 async def raw(url: str, count: int, size: int) -> float:
@@ -180,7 +192,7 @@ async def main() -> None:
                 for name, measure in ours.items():
                     rate = await measure(client, place, segment_id, given.endpoints)
                     _note(results, name, rate)
-                for name, peer in (("celery", celery), ("taskiq", taskiq)):
+                for name, peer in PEERS.items():
                     _note(results, name, await asyncio.to_thread(peer, url, given.tasks))
                 _note(results, "aio-pika 1 a message", await raw(url, given.tasks, 1))
                 _note(results, "aio-pika 100 a message", await raw(url, given.endpoints, 100))
@@ -200,7 +212,7 @@ def _print(results: dict[str, list[float]]) -> None:
         print(f"{name:24} {medians[name]:12,.0f}  {spread}")
     for name, goal in GOALS.items():
         print(f"{name:24} {medians[name] / goal:8.2f} of the goal of {goal:,}/s")
-    for name in ("celery", "taskiq", "aio-pika 1 a message", "aio-pika 100 a message"):
+    for name in (*PEERS, "aio-pika 1 a message", "aio-pika 100 a message"):
         ratio: Any = medians["fan-out and workers"] / medians[name]
         print(f"fan-out and workers / {name:24} {ratio:8.2f}")
 
