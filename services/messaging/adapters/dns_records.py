@@ -15,11 +15,14 @@ _SECONDS: Final = 5.0
 
 
 class DnsRecords:
-    """Asks the resolver at `address` (host:port), or the system's own when it is empty."""
+    """Asks the resolver at `address` (host:port), or the system's own when it is empty.
 
-    def __init__(self, address: str = "") -> None:
+    A question has no answer after `seconds`.
+    """
+
+    def __init__(self, address: str = "", seconds: float = _SECONDS) -> None:
         self._resolver = dns.asyncresolver.Resolver(configure=not address)
-        self._resolver.lifetime = _SECONDS
+        self._resolver.lifetime = seconds
         if address:
             host, port = split_address(address)
             self._resolver.nameservers, self._resolver.port = [host], port

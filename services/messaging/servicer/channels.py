@@ -21,6 +21,7 @@ from libs.timestamps import from_timestamp, to_timestamp
 from services.messaging.domain import channels
 from services.messaging.domain.recipients import EMAIL, SMS, address_fault, normalized
 from services.messaging.servicer import channel_mapping as mapping
+from services.messaging.servicer.domains import check_to_proto
 from services.messaging.servicer.flat_channels import FlatChannels
 from services.messaging.servicer.names import CHANNELS, SUPPRESSION_REASONS
 from services.messaging.store.channels import ChannelStore
@@ -31,6 +32,7 @@ from services.messaging.store.suppressions import (
     SuppressionStore,
     suppression_key,
 )
+from services.messaging.usecases.domain_checking import DomainChecking
 
 # grpc classes are generic in their stubs only, not when the program runs.
 Context: TypeAlias = "aio.ServicerContext[Any, Any]"
@@ -42,12 +44,18 @@ class ChannelsServicer(FlatChannels):
     """`touchpoint.messaging.v1.ChannelsService`."""
 
     def __init__(
-        self, store: ChannelStore, suppressions: SuppressionStore, pager: Pager, clock: Clock
+        self,
+        store: ChannelStore,
+        suppressions: SuppressionStore,
+        pager: Pager,
+        clock: Clock,
+        checking: DomainChecking,
     ) -> None:
         self._channels = store
         self._suppressions = suppressions
         self._pager = pager
         self._clock = clock
+        self._checking = checking
 
     async def ListChannels(
         self, request: pb.ListChannelsRequest, _: Context
@@ -75,7 +83,11 @@ class ChannelsServicer(FlatChannels):
         found.check(known, "email_channel.smtp.security", "is not a kind of protection")
         found.raise_if_any()
         saved = await self._channels.save_email(request.application_id, channel, self._clock.now())
-        return pb.UpdateEmailChannelResponse(email_channel=mapping.email_to_proto(*saved))
+        warnings = await self._checking.warnings(request.application_id)
+        return pb.UpdateEmailChannelResponse(
+            email_channel=mapping.email_to_proto(*saved),
+            domain_warnings=[check_to_proto(one) for one in warnings],
+        )
 
     async def GetSmsChannel(
         self, request: pb.GetSmsChannelRequest, _: Context

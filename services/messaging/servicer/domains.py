@@ -24,10 +24,11 @@ class DomainsServicer:
         name, checks = await self._checking.check(
             request.application_id, request.domain, request.dkim_selector
         )
-        return pb.CheckDomainResponse(domain=name, checks=[_to_proto(one) for one in checks])
+        return pb.CheckDomainResponse(domain=name, checks=[check_to_proto(one) for one in checks])
 
 
-def _to_proto(check: DomainCheck) -> pb.DomainCheck:
+def check_to_proto(check: DomainCheck) -> pb.DomainCheck:
+    """A check, as it is told."""
     return pb.DomainCheck(
         kind=pb.DomainCheck.Kind.Value(f"KIND_{check.kind}"),
         verdict=pb.DomainCheck.Verdict.Value(f"VERDICT_{check.verdict}"),

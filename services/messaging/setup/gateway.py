@@ -98,6 +98,8 @@ from services.messaging.usecases.sharing import Sharing
 from services.messaging.usecases.submission import Submission
 
 SERVICE = "messaging"
+WARNING_SECONDS = 2.0
+"""How long whoever saves an email channel waits for the DNS."""
 _LANES = tuple(message_queue(channel, lane) for channel in CHANNELS for lane in LANES)
 
 
@@ -196,7 +198,13 @@ def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> 
             _service(
                 "Channels",
                 channels_service_pb2_grpc,
-                ChannelsServicer(channels, suppressions, pager, clock),
+                ChannelsServicer(
+                    channels,
+                    suppressions,
+                    pager,
+                    clock,
+                    DomainChecking(channels, DnsRecords(settings.dns_addr, WARNING_SECONDS)),
+                ),
             ),
         ),
         clocks(feeding, sharing, holding, letters, watch, settings.clock_tick_seconds),

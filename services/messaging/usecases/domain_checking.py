@@ -7,6 +7,7 @@ from libs.errors import Violations
 from services.messaging.domain.channels import EmailChannel
 from services.messaging.domain.domain_checks import (
     Answer,
+    CheckVerdict,
     DomainCheck,
     Sending,
     ascii_domain,
@@ -65,6 +66,17 @@ class DomainChecking:
             mx_check(answers[2]),
         )
 
+    async def warnings(self, app_id: str) -> tuple[DomainCheck, ...]:
+        """Checks of the email channel's own domain that do not pass; none of a channel that is off.
+
+        An address at no public domain, such as that of a host of one's own, has nothing to check.
+        """
+        channel = await self._channels.email(app_id)
+        if channel is None or not channel.enabled or not _own_domain(channel):
+            return ()
+        _, checks = await self.check(app_id, "", "")
+        return tuple(one for one in checks if one.verdict is not CheckVerdict.PASS)
+
 
 async def _nothing() -> Answer:
     return Answer("")
@@ -72,7 +84,7 @@ async def _nothing() -> Answer:
 
 def _names(channel: EmailChannel | None, domain: str, selector: str) -> tuple[str, str]:
     """The ASCII domain and the selector that are meant. Raises InvalidFields."""
-    given = domain or (parsed_address(channel.from_address).rpartition("@")[2] if channel else "")
+    given = domain or (_domain_of(channel) if channel else "")
     name, found = ascii_domain(given), Violations()
     wanted = "must be a domain, such as example.com"
     if not given:
@@ -81,6 +93,14 @@ def _names(channel: EmailChannel | None, domain: str, selector: str) -> tuple[st
     found.check(not selector or is_selector(selector), "dkim_selector", "must be a DKIM selector")
     found.raise_if_any()
     return name, selector
+
+
+def _domain_of(channel: EmailChannel) -> str:
+    return parsed_address(channel.from_address).rpartition("@")[2]
+
+
+def _own_domain(channel: EmailChannel) -> str:
+    return ascii_domain(_domain_of(channel))
 
 
 def _sending(channel: EmailChannel | None, name: str, selector: str) -> Sending:

@@ -1,6 +1,7 @@
 """Sending domains through the real gateway, which asks a DNS server on loopback."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -43,33 +44,54 @@ async def checked(
     return await stub.CheckDomain(request, metadata=METADATA)
 
 
-def verdicts(answer: pb.CheckDomainResponse) -> Verdicts:
+def verdicts(checks: Iterable[pb.DomainCheck]) -> Verdicts:
     return {
         pb.DomainCheck.Kind.Name(one.kind).removeprefix("KIND_"): pb.DomainCheck.Verdict.Name(
             one.verdict
         ).removeprefix("VERDICT_")
-        for one in answer.checks
+        for one in checks
     }
 
 
 async def signing_channel(gateway: Gateway) -> str:
     app_id = new_id()
+    await save(gateway, app_id)
+    return app_id
+
+
+async def save(
+    gateway: Gateway, app_id: str, **more: Any
+) -> channels_service_pb2.UpdateEmailChannelResponse:
     pem = generate_private_key(65537, 2048).private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
-    channel = channels_service_pb2.EmailChannel(
-        enabled=True,
-        from_address="Shop <news@shop.example>",
-        identity="shop.example",
-        dkim=channels_service_pb2.DkimKey(selector="s1", private_key=pem.decode()),
+    settings = {
+        "enabled": True,
+        "from_address": "Shop <news@shop.example>",
+        "identity": "shop.example",
+        "dkim": channels_service_pb2.DkimKey(selector="s1", private_key=pem.decode()),
+    }
+    answer: channels_service_pb2.UpdateEmailChannelResponse = (
+        await gateway.channels.UpdateEmailChannel(
+            channels_service_pb2.UpdateEmailChannelRequest(
+                application_id=app_id,
+                email_channel=channels_service_pb2.EmailChannel(**{**settings, **more}),
+            ),
+            metadata=METADATA,
+        )
     )
-    await gateway.channels.UpdateEmailChannel(
-        channels_service_pb2.UpdateEmailChannelRequest(
-            application_id=app_id, email_channel=channel
-        ),
-        metadata=METADATA,
-    )
-    return app_id
+    return answer
+
+
+def publish(dns: NameServer, checks: Iterable[pb.DomainCheck]) -> None:
+    """Do as the checks say."""
+    for one in checks:
+        if one.record_to_publish:
+            # A text longer than 255 characters stands in a zone in pieces.
+            text = one.record_to_publish
+            pieces = [text[start : start + 200] for start in range(0, len(text), 200)]
+            dns.zone[one.host, "TXT"] = [" ".join(f'"{piece}"' for piece in pieces)]
+    dns.zone["shop.example", "MX"] = ["10 mx.shop.example."]
 
 
 async def test_what_is_missing_is_told_and_passes_once_it_is_published(
@@ -79,18 +101,51 @@ async def test_what_is_missing_is_told_and_passes_once_it_is_published(
     dns.zone.clear()
     before = await checked(gateway, app_id)
     assert before.domain == "shop.example"
-    assert verdicts(before) == {"SPF": "FAIL", "DKIM": "FAIL", "DMARC": "FAIL", "MX": "WARN"}
-    for one in before.checks:
-        if one.record_to_publish:
-            # A text longer than 255 characters stands in a zone in pieces.
-            text = one.record_to_publish
-            pieces = [text[start : start + 200] for start in range(0, len(text), 200)]
-            dns.zone[one.host, "TXT"] = [" ".join(f'"{piece}"' for piece in pieces)]
-    dns.zone["shop.example", "MX"] = ["10 mx.shop.example."]
+    assert verdicts(before.checks) == {"SPF": "FAIL", "DKIM": "FAIL", "DMARC": "FAIL", "MX": "WARN"}
+    publish(dns, before.checks)
     after = await checked(gateway, app_id)
-    assert verdicts(after) == dict.fromkeys(("SPF", "DKIM", "DMARC", "MX"), "PASS")
+    assert verdicts(after.checks) == dict.fromkeys(("SPF", "DKIM", "DMARC", "MX"), "PASS")
     assert not any(one.record_to_publish for one in after.checks)
     assert [list(one.records) for one in after.checks][3] == ["10 mx.shop.example."]
+
+
+async def test_saving_an_email_channel_warns_and_does_not_refuse(
+    gateway: Gateway, dns: NameServer
+) -> None:
+    app_id = new_id()
+    dns.zone.clear()
+    first = await save(gateway, app_id)
+    assert first.email_channel.status.version == 1
+    [spf, dkim, dmarc, mx] = first.domain_warnings
+    assert verdicts(first.domain_warnings) == {
+        "SPF": "FAIL",
+        "DKIM": "FAIL",
+        "DMARC": "FAIL",
+        "MX": "WARN",
+    }
+    publish(dns, [spf, dmarc, mx])
+    again = await save(gateway, app_id, dkim=channels_service_pb2.DkimKey(selector="s1"))
+    assert [one.host for one in again.domain_warnings] == [dkim.host]
+    publish(dns, again.domain_warnings)
+    assert not (
+        await save(gateway, app_id, dkim=channels_service_pb2.DkimKey(selector="s1"))
+    ).domain_warnings
+
+
+async def test_a_channel_that_is_off_is_not_warned_of(gateway: Gateway, dns: NameServer) -> None:
+    dns.zone.clear()
+    assert not (await save(gateway, new_id(), enabled=False)).domain_warnings
+
+
+async def test_a_dns_without_answers_is_told_and_the_channel_saved(
+    gateway: Gateway, dns: NameServer
+) -> None:
+    dns.zone.clear()
+    names = ("", "_dmarc.", "s1._domainkey.")
+    dns.broken |= {f"{name}away.example" for name in names}
+    saved = await save(gateway, new_id(), from_address="news@away.example", identity="away.example")
+    assert set(verdicts(saved.domain_warnings).values()) == {"UNKNOWN"}
+    assert saved.email_channel.status.version == 1
 
 
 async def test_another_domain_is_looked_at_for_itself(gateway: Gateway, dns: NameServer) -> None:
@@ -98,16 +153,16 @@ async def test_another_domain_is_looked_at_for_itself(gateway: Gateway, dns: Nam
     dns.zone.clear()
     dns.zone["other.example", "TXT"] = ['"v=spf1 mx -all"']
     dns.zone["k1._domainkey.other.example", "TXT"] = ['"v=DKIM1; p="']
-    found = verdicts(await checked(gateway, app_id, "OTHER.example", "k1"))
+    found = verdicts((await checked(gateway, app_id, "OTHER.example", "k1")).checks)
     assert (found["SPF"], found["DKIM"]) == ("PASS", "FAIL")
-    assert verdicts(await checked(gateway, app_id, "other.example"))["DKIM"] == "WARN"
+    assert verdicts((await checked(gateway, app_id, "other.example")).checks)["DKIM"] == "WARN"
 
 
 async def test_a_dns_without_answers_is_no_verdict(gateway: Gateway, dns: NameServer) -> None:
     dns.zone.clear()
     dns.broken |= {"down.example", "_dmarc.down.example", "k1._domainkey.down.example"}
     found = await checked(gateway, new_id(), "down.example", "k1")
-    assert set(verdicts(found).values()) == {"UNKNOWN"}
+    assert set(verdicts(found.checks).values()) == {"UNKNOWN"}
 
 
 async def test_bad_fields_are_named(gateway: Gateway) -> None:

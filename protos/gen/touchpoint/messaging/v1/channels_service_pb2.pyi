@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from touchpoint.common.v1 import channel_pb2 as _channel_pb2
+from touchpoint.messaging.v1 import domains_service_pb2 as _domains_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -1027,18 +1028,27 @@ class UpdateEmailChannelResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EMAIL_CHANNEL_FIELD_NUMBER: _builtins.int
+    DOMAIN_WARNINGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def email_channel(self) -> Global___EmailChannel:
         """The channel, without secrets."""
+
+    @_builtins.property
+    def domain_warnings(self) -> _containers.RepeatedCompositeFieldContainer[_domains_service_pb2.DomainCheck]:
+        """What the DNS lacks for receivers to trust mail of the channel's from address: checks that do not pass, as
+        `DomainsService.CheckDomain` tells them (spec 6.3). Warnings: the channel is saved all the same. Of a channel that is
+        switched off, and of an address at no public domain, there are none.
+        """
 
     def __init__(
         self,
         *,
         email_channel: Global___EmailChannel | None = ...,
+        domain_warnings: _abc.Iterable[_domains_service_pb2.DomainCheck] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["email_channel", b"email_channel"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["email_channel", b"email_channel"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["domain_warnings", b"domain_warnings", "email_channel", b"email_channel"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
