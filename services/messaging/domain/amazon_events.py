@@ -16,6 +16,8 @@ Told = Mapping[str, Any]
 REFERENCE: Final = "message-id"
 """The tag of a mail, or the key in the context of a text or call, that carries our id."""
 _DETAIL_LENGTH: Final = 200
+# RFC 5965 3.1, RFC 6591: takes a complaint back, or is none of a person's.
+_NO_COMPLAINTS: Final = frozenset({"not-spam", "virus", "auth-failure"})
 
 _Ending = tuple[State, Reason]
 _SENT: Final[_Ending] = (State.SENT, Reason.NONE)
@@ -107,8 +109,7 @@ def _delayed(message_id: str, told: Told) -> Report:
 
 def _complained(message_id: str, told: Told) -> Report | None:
     kind = str(_part(told, "complaint").get("complaintFeedbackType") or "abuse")
-    # RFC 5965 3.1: `not-spam` takes a complaint back, `virus` and others are none of a person's.
-    return MailReport(message_id, "complaint", detail=kind) if kind in {"abuse", "fraud"} else None
+    return None if kind in _NO_COMPLAINTS else MailReport(message_id, "complaint", detail=kind)
 
 
 _MAILS: Final[Mapping[str, Callable[[str, Told], Report | None]]] = {

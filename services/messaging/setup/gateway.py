@@ -1,5 +1,6 @@
 """The gateway: RPC in, queue out, and the clocks."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
@@ -65,23 +66,9 @@ from services.messaging.servicer.phone_numbers import PhoneNumbersServicer
 from services.messaging.servicer.webhooks import WebhooksServicer
 from services.messaging.setup.callbacks import callbacks_of
 from services.messaging.setup.provider import own_account
-from services.messaging.store.batches import BatchStore
-from services.messaging.store.certificates import CertificateStore
-from services.messaging.store.channels import ChannelStore
-from services.messaging.store.complaints import ComplaintStore
-from services.messaging.store.contents import ContentStore
-from services.messaging.store.dispatches import DispatchStore
+from services.messaging.setup.stores import GatewayStores, stores_of
 from services.messaging.store.erasure import ErasureStore
-from services.messaging.store.holds import HoldStore
-from services.messaging.store.lanes import LaneStore
-from services.messaging.store.ledger import LedgerStore
-from services.messaging.store.limits import LimitStore
-from services.messaging.store.otp import OtpStore
-from services.messaging.store.requests import RequestStore
 from services.messaging.store.schema import prepare
-from services.messaging.store.suppressions import SuppressionStore
-from services.messaging.store.waiting import WaitingStore
-from services.messaging.store.webhook_secrets import WebhookSecretStore
 from services.messaging.usecases.certificate_watch import CertificateWatch
 from services.messaging.usecases.dead_letters import DeadLetters
 from services.messaging.usecases.direct import DirectSender, Lists, Quotas
@@ -137,77 +124,105 @@ async def migrate_database(settings: Settings, stack: AsyncExitStack) -> int:
     return await migrate(database, MIGRATIONS)
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What takes messages in, and what looks after them."""
+
+    submission: Submission
+    sharing: Sharing
+    dispatching: Dispatching
+    sender: DirectSender
+    refusals: Refusals
+
+
 def _parts(settings: Settings, database: Database, ways: Ways, peers: Peers) -> Parts:
-    clock, pager = SystemClock(), Pager(settings.page_key())
-    ledger, batches = LedgerStore(database), BatchStore(database)
-    dispatches, contents = DispatchStore(database), ContentStore(database)
-    suppressions = SuppressionStore(database)
-    vault = Vault(settings.master_key.get_secret_value())
-    channels, secrets = ChannelStore(database, vault), WebhookSecretStore(database, vault)
-    lanes = LaneStore(database)
-    waiting = WaitingStore(database)
-    sharing = Sharing(ledger, batches, waiting, lanes, ways.outbox)
-    submission = Submission(ledger, batches, ways.outbox, sharing)
-    own = own_account(settings)
-    pacer, quotas = Pacer(LimitStore(database)), Quotas(own, settings.calls_per_recipient)
-    stores = Stores(dispatches, contents, ledger, channels)
-    refusals = Refusals(ways.events)
-    holds = HoldStore(database)
-    guard = Guard(holds, dispatches, ComplaintStore(database), _thresholds(settings), clock)
-    dispatching = Dispatching(stores, submission, refusals, sharing, own, guard)
-    lists = Lists(suppressions, channels, holds)
-    sender = DirectSender(submission, contents, lists, pacer, clock, quotas)
-    hasher = OtpHasher(settings.master_key.get_secret_value())
-    passwords = OneTimePasswords(OtpStore(database), sender, hasher, clock)
-    requests = RequestStore(database)
-    resolution = Resolution(ledger, ways.events, delivers=settings.email_delivered_on_acceptance)
-    watch = CertificateWatch(CertificateStore(database), ways.events, clock)
-    pages = LedgerPages(ledger, dispatches, pager)
-    messaging = MessagingServicer(
-        DirectSends(sender, peers), stores, resolution, requests, pages, clock
-    )
-    feeding = Feeding(ledger, batches, dispatches, ways.outbox, refusals)
-    letters = DeadLetters(batches, ways.parked, ways.outbox, clock)
-    domains = DomainChecking(channels, DnsRecords(settings.dns_addr))
-    holding = Holding(holds, dispatches, ledger, feeding)
+    kept = stores_of(database, Vault(settings.master_key.get_secret_value()))
+    clock = SystemClock()
+    sending = _sending(settings, kept, ways, clock)
+    feeding = Feeding(kept.ledger, kept.batches, kept.dispatches, ways.outbox, sending.refusals)
+    letters = DeadLetters(kept.batches, ways.parked, ways.outbox, clock)
+    holding = Holding(kept.holds, kept.dispatches, kept.ledger, feeding)
+    watch = CertificateWatch(kept.certificates, ways.events, clock)
+    pager = Pager(settings.page_key())
     return Parts(
         (
-            _service("Messaging", messaging_service_pb2_grpc, messaging),
-            _service("Otp", otp_service_pb2_grpc, OtpServicer(passwords)),
-            _service("Decisions", decisions_service_pb2_grpc, DecisionsServicer(ledger, pages)),
-            _service("Domains", domains_service_pb2_grpc, DomainsServicer(domains)),
-            _service("PhoneNumbers", phone_numbers_service_pb2_grpc, PhoneNumbersServicer()),
+            *_senders(settings, kept, ways, sending, peers, pager),
+            *_settings(settings, kept, pager),
+            _service("Holds", holds_service_pb2_grpc, HoldsServicer(kept.holds, clock)),
             _service(
                 "DeadLetters",
                 dead_letters_service_pb2_grpc,
-                DeadLettersServicer(letters, batches, pager),
+                DeadLettersServicer(letters, kept.batches, pager),
             ),
-            _service("Lanes", lanes_service_pb2_grpc, LanesServicer(lanes, waiting, clock)),
-            _service("Webhooks", webhooks_service_pb2_grpc, WebhooksServicer(secrets, clock)),
             _service(
                 "Callbacks",
                 callbacks_service_pb2_grpc,
-                CallbacksServicer(callbacks_of(settings, database, submission, ways.events)),
-            ),
-            _service("Holds", holds_service_pb2_grpc, HoldsServicer(holds, clock)),
-            _service(
-                "Dispatch",
-                dispatch_service_pb2_grpc,
-                DispatchServicer(dispatching, suppressions, clock),
-            ),
-            _service(
-                "Channels",
-                channels_service_pb2_grpc,
-                ChannelsServicer(
-                    channels,
-                    suppressions,
-                    pager,
-                    clock,
-                    DomainChecking(channels, DnsRecords(settings.dns_addr, WARNING_SECONDS)),
+                CallbacksServicer(
+                    callbacks_of(settings, database, sending.submission, ways.events)
                 ),
             ),
         ),
-        clocks(feeding, sharing, holding, letters, watch, settings.clock_tick_seconds),
+        clocks(feeding, sending.sharing, holding, letters, watch, settings.clock_tick_seconds),
+    )
+
+
+def _sending(settings: Settings, kept: GatewayStores, ways: Ways, clock: SystemClock) -> Sending:
+    sharing = Sharing(kept.ledger, kept.batches, kept.waiting, kept.lanes, ways.outbox)
+    submission = Submission(kept.ledger, kept.batches, ways.outbox, sharing)
+    refusals, own = Refusals(ways.events), own_account(settings)
+    guard = Guard(kept.holds, kept.dispatches, kept.complaints, _thresholds(settings), clock)
+    stores = Stores(kept.dispatches, kept.contents, kept.ledger, kept.channels)
+    lists = Lists(kept.suppressions, kept.channels, kept.holds)
+    quotas = Quotas(own, settings.calls_per_recipient)
+    return Sending(
+        submission,
+        sharing,
+        Dispatching(stores, submission, refusals, sharing, own, guard),
+        DirectSender(submission, kept.contents, lists, Pacer(kept.limits), clock, quotas),
+        refusals,
+    )
+
+
+def _senders(
+    settings: Settings,
+    kept: GatewayStores,
+    ways: Ways,
+    sending: Sending,
+    peers: Peers,
+    pager: Pager,
+) -> Sequence[Service]:
+    """Services that take messages in and tell what became of them."""
+    clock, ledger = SystemClock(), kept.ledger
+    pages = LedgerPages(ledger, kept.dispatches, pager)
+    stores = Stores(kept.dispatches, kept.contents, ledger, kept.channels)
+    delivers = settings.email_delivered_on_acceptance
+    resolution = Resolution(ledger, ways.events, delivers=delivers)
+    direct = DirectSends(sending.sender, peers)
+    messaging = MessagingServicer(direct, stores, resolution, kept.requests, pages, clock)
+    hasher = OtpHasher(settings.master_key.get_secret_value())
+    passwords = OneTimePasswords(kept.otp, sending.sender, hasher, clock)
+    dispatches = DispatchServicer(sending.dispatching, kept.suppressions, clock)
+    return (
+        _service("Messaging", messaging_service_pb2_grpc, messaging),
+        _service("Otp", otp_service_pb2_grpc, OtpServicer(passwords)),
+        _service("Decisions", decisions_service_pb2_grpc, DecisionsServicer(ledger, pages)),
+        _service("Dispatch", dispatch_service_pb2_grpc, dispatches),
+    )
+
+
+def _settings(settings: Settings, kept: GatewayStores, pager: Pager) -> Sequence[Service]:
+    """Services of what senders are set up with, and of what can be looked up."""
+    clock, dns = SystemClock(), settings.dns_addr
+    domains = DomainChecking(kept.channels, DnsRecords(dns))
+    warnings = DomainChecking(kept.channels, DnsRecords(dns, WARNING_SECONDS))
+    channels = ChannelsServicer(kept.channels, kept.suppressions, pager, clock, warnings)
+    lanes = LanesServicer(kept.lanes, kept.waiting, clock)
+    return (
+        _service("Channels", channels_service_pb2_grpc, channels),
+        _service("Lanes", lanes_service_pb2_grpc, lanes),
+        _service("Webhooks", webhooks_service_pb2_grpc, WebhooksServicer(kept.secrets, clock)),
+        _service("Domains", domains_service_pb2_grpc, DomainsServicer(domains)),
+        _service("PhoneNumbers", phone_numbers_service_pb2_grpc, PhoneNumbersServicer()),
     )
 
 

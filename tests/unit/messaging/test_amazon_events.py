@@ -39,6 +39,8 @@ def mail(kind: str, name: str = "eventType", tag: object = ID, **more: object) -
         (mail("Complaint", complaint={"complaintFeedbackType": "abuse"}),
          MailReport(ID, "complaint", detail="abuse")),
         (mail("Complaint", complaint={}), MailReport(ID, "complaint", detail="abuse")),
+        (mail("Complaint", complaint={"complaintFeedbackType": "other"}),
+         MailReport(ID, "complaint", detail="other")),
     ],
 )  # fmt: skip
 def test_events_of_mails(told: dict[str, Any], report: object) -> None:
