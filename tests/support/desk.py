@@ -210,10 +210,14 @@ async def worker(given: dict[str, Any], channel: str, **more: Any) -> AsyncItera
 
 
 async def settled(desk: Desk, ids: list[str], *expected: State) -> Counter[str]:
-    """The states once every row is in one of the expected ones."""
+    """The states once every row is in one of the expected ones.
+
+    Lanes are shared out meanwhile, as the clock of a gateway does: a batch may wait for its turn.
+    """
     names = {state.value for state in expected}
 
     async def check() -> Counter[str] | None:
+        await desk.sharing.share_out()
         states = await desk.states(ids)
         return states if set(states) <= names and states.total() == len(ids) else None
 
